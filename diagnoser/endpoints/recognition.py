@@ -1,0 +1,106 @@
+"""Looking an error up in the catalogue: one recognition a frame, the root cause last."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from diagnoser import catalog
+from diagnoser.endpoints.mentions import LONGEST_SHOWN, heading
+from diagnoser.model import Evidence, Recognition
+
+if TYPE_CHECKING:
+    from diagnoser.catalog import ErrorRow
+    from diagnoser.model import ErrorBlock, ErrorFrame, Field, Location
+
+# A dump may follow the sentence that says what happened; the sentence comes first.
+_LONGEST_MESSAGE = 65_536
+
+_STATUS_FIELDS = {"httpstatus", "httpcode", "statuscode", "status"}
+_STATUS_VALUE = re.compile(r"[1-5]\d\d|0x[0-9a-f]{2,3}", re.IGNORECASE)
+_STATUS_TEXT = re.compile(
+    r"\b(?:failed with code|failed:|HTTP(?:/\d(?:\.\d)?| status| code| error)?:?) ?([1-5]\d\d)\b",
+    re.IGNORECASE,
+)
+
+
+def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
+    """The catalogue rows that fit ``block``: the heading's first, then a frame each, root last.
+
+    Evidence: ``error_code`` (``626/307`` and the row's title), ``message`` where a text decided,
+    ``http_status`` where the frame tells one.
+    """
+    above: dict[str, Recognition] = {}
+    for text, at in heading(block):
+        if (row := _fitting(None, (), text)) is not None:
+            above.setdefault(row.id, _recognition(row, _message_evidence(row, text, at)))
+    found = list(above.values())
+    for frame in block.frames:
+        if (row := row_of(frame)) is not None:
+            code = Evidence("error_code", f"{frame.name} {row.title}", str(frame.at))
+            message = _message_evidence(row, frame.message or "", frame.at)
+            found.append(_recognition(row, (code, *message, *_http_status(frame))))
+    return tuple(found)
+
+
+def row_of(frame: ErrorFrame) -> ErrorRow | None:
+    """The most specific row of the catalogue that fits ``frame``."""
+    return _fitting(frame, frame.fields, frame.message or "")
+
+
+def port_of(frame: ErrorFrame) -> int | None:
+    """The port that errors of this number are about, if the catalogue has a guess."""
+    rows = (r for r in catalog.errors() if (r.module, r.code) == (frame.module, frame.code))
+    return next((r.port for r in rows if r.port is not None), None)
+
+
+def _fitting(frame: ErrorFrame | None, fields: tuple[Field, ...], text: str) -> ErrorRow | None:
+    message = unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE])
+    values: dict[str, list[str]] = {}
+    for f in fields:
+        values.setdefault(f.key.lower(), []).append(f.value.strip())
+    for row in catalog.errors():
+        if frame is None and row.message is None:
+            continue
+        if row.module is not None and (frame is None or frame.module != row.module):
+            continue
+        if row.code is not None and (frame is None or frame.code != row.code):
+            continue
+        if row.field is not None and row.value is not None:
+            candidates = values.get(row.field.lower(), ())
+            if not any(row.value.search(v) for v in candidates):
+                continue
+        if row.message is None or row.message.search(message):
+            return row
+    return None
+
+
+def _recognition(row: ErrorRow, evidence: tuple[Evidence, ...]) -> Recognition:
+    return Recognition(
+        table="errors",
+        key=row.id,
+        evidence=evidence,
+        suspects=row.suspects,
+        symptom=row.symptom,
+        proven=row.proven,
+        wrapper=row.wrapper,
+    )
+
+
+def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence, ...]:
+    if row.message is None:
+        return ()
+    match = row.message.search(unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE]))
+    return (Evidence("message", match[0][:LONGEST_SHOWN], str(at)),) if match else ()
+
+
+def _http_status(frame: ErrorFrame) -> tuple[Evidence, ...]:
+    """The HTTP status (RFC 9110 section 15) that a field or the message tells, in decimal."""
+    for f in frame.fields:
+        if f.key.lower() in _STATUS_FIELDS and _STATUS_VALUE.fullmatch(f.value.strip()):
+            status = int(f.value, 16 if "x" in f.value.lower() else 10)
+            if 100 <= status <= 599:
+                return (Evidence("http_status", str(status), str(f.at)),)
+    match = _STATUS_TEXT.search((frame.message or "")[:_LONGEST_MESSAGE])
+    return (Evidence("http_status", match[1], str(frame.at)),) if match else ()

@@ -1,0 +1,1 @@
+"""Evidence that others collected, read into probe results: transcripts, captures."""

@@ -1,0 +1,138 @@
+"""The grammar of record: frames a text into blocks and parses each with pyparsing.
+
+A line framer finds candidates and cuts them out; pyparsing over a whole log would be some 400
+times slower (measured). A candidate that opens like a block and breaks the grammar is reported as
+a fault with its place; nothing that opens is lost in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+
+from diagnoser.errors import BlockSyntaxError
+from diagnoser.grammar import documents, entries, headlines, labelled, outlines, piped
+from diagnoser.grammar.absence import explain_absence
+from diagnoser.grammar.fields import parse_fields
+from diagnoser.grammar.forms import Form, Framed
+from diagnoser.model import ErrorBlock, RawBlock, Skipped
+from diagnoser.reading.framing import Page
+
+__all__ = [
+    "FORMS",
+    "Form",
+    "Reading",
+    "explain_absence",
+    "parse",
+    "parse_fields",
+    "read_blocks",
+]
+
+# Where two forms claim the same line, the earlier one here has it.
+FORMS: tuple[Form, ...] = (
+    Form(
+        outlines.NAME,
+        "a line `Error code: 307` in any language",
+        outlines.frame,
+        labelled.parse,
+        "labelled-en-ssl-write.txt",
+    ),
+    Form(
+        entries.NAME,
+        "`Error 0x2720133: …` above lines that begin with a bar",
+        entries.frame,
+        piped.parse,
+        "piped-en-ssl-write.txt",
+    ),
+    Form(
+        documents.NAME,
+        'a JSON object with "origin" or "serCode"',
+        documents.frame,
+        documents.parse,
+        "document-dns.json",
+    ),
+    Form(
+        headlines.NAME,
+        "`Error code 0x01350016+0x02720133`",
+        headlines.frame,
+        headlines.parse,
+        "headline-en.txt",
+    ),
+)
+_PARSERS = {form.name: form.parse for form in FORMS}
+MAX_BLOCKS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All errors of one text in its order, what was left out, and candidates that do not parse."""
+
+    blocks: tuple[ErrorBlock, ...]
+    skipped: tuple[Skipped, ...]
+    faults: tuple[BlockSyntaxError, ...]
+
+
+def parse(block: RawBlock) -> ErrorBlock:
+    """One framed block. Raises ``BlockSyntaxError`` and nothing else."""
+    return _PARSERS[block.form](block)
+
+
+def read_blocks(text: str, source: str) -> Reading:
+    """Frames ``text`` and parses every block. Never raises.
+
+    ``source`` is the name that locations show. Time is linear in the text; at most
+    ``MAX_BLOCKS`` blocks are parsed, and more are listed as skipped.
+    """
+    page = Page(text, source)
+    blocks: list[ErrorBlock] = []
+    faults: list[BlockSyntaxError] = []
+    skipped: list[Skipped] = []
+    for count, raw in enumerate(_frames(page, skipped)):
+        if count == MAX_BLOCKS:
+            reason = f"more than {MAX_BLOCKS} error blocks; the rest was not read"
+            skipped.append(Skipped(str(raw.at), reason))
+            break
+        try:
+            blocks.append(parse(raw))
+        except BlockSyntaxError as error:
+            faults.append(error)
+    return Reading(_without_headlines(blocks), tuple(skipped), tuple(faults))
+
+
+def _frames(page: Page, skipped: list[Skipped]) -> list[RawBlock]:
+    """The blocks of all forms in order; where they overlap, the one that begins first has it."""
+    claims: list[tuple[int, int, Framed]] = sorted(
+        ((f.first, rank, f) for rank, form in enumerate(FORMS) for f in form.frame(page)),
+        key=itemgetter(0, 1),
+    )
+    found: list[RawBlock] = []
+    end, owner = 0, -1
+    for first, rank, framed in claims:
+        if first < end and rank != owner:
+            if framed.block is not None and framed.end > end:
+                reason = f"begins inside the {FORMS[owner].name} block above it"
+                skipped.append(Skipped(str(framed.block.at), reason))
+            continue
+        end, owner = max(end, framed.end), rank
+        if framed.block is not None:
+            found.append(framed.block)
+    return found
+
+
+def _without_headlines(blocks: list[ErrorBlock]) -> tuple[ErrorBlock, ...]:
+    """Drops a headline whose chain is spelt out further down: it is the same error."""
+    kept = []
+    for index, block in enumerate(blocks):
+        if block.form == headlines.NAME:
+            following = next((b for b in blocks[index + 1 :] if b.form != headlines.NAME), None)
+            if following is not None and _is_same_chain(block, following):
+                continue
+        kept.append(block)
+    return tuple(kept)
+
+
+def _is_same_chain(headline: ErrorBlock, block: ErrorBlock) -> bool:
+    short, long = sorted(
+        ([f.packed for f in headline.frames], [f.packed for f in block.frames]), key=len
+    )
+    return long[: len(short)] == short

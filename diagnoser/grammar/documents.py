@@ -1,0 +1,147 @@
+"""REST error documents pasted alone or standing in a line of a log: compact or pretty JSON.
+
+::
+
+    document = "{" … "origin" ":" link … [ "serCode" ":" string ] … "}"
+    link     = see grammar.embedded
+
+JSON has its grammar of record in :mod:`json`; here is only where a document begins and what in it
+makes an error chain.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from diagnoser.errors import BlockSyntaxError
+from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
+from diagnoser.grammar.forms import MAX_LINES, Framed
+from diagnoser.grammar.values import Members, read_json
+from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diagnoser.reading.framing import Page
+
+NAME = "document"
+_MARK = re.compile(r'"(?:origin|serCode)"\s{0,8}:')
+_TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
+_HINT = 'paste the whole JSON document, from its first "{" to its last "}"'
+# A page of hostile braces must not be decoded from each of them.
+_MAX_FAILURES = 500
+_UP = 60
+
+
+def frame(page: Page) -> Iterator[Framed]:
+    """The REST error documents of a page in order."""
+    past = 0
+    failed: set[int] = set()
+    for mark in _MARK.finditer(page.text):
+        if mark.start() < past:
+            continue
+        for start in _openings(page, mark.start()):
+            if start in failed or start < past:
+                continue
+            if len(failed) >= _MAX_FAILURES:
+                return
+            try:
+                _, end = _DECODER.raw_decode(page.text, start)
+            except (ValueError, RecursionError):
+                failed.add(start)
+                continue
+            if end > mark.start():
+                past = end
+                yield _framed(page, start, end)
+                break
+        else:
+            if (cut := _cut_off(page, mark.start(), past)) is not None:
+                past = cut[1]
+                yield _framed(page, *cut)
+
+
+def _framed(page: Page, start: int, end: int) -> Framed:
+    first, _ = page.place(start)
+    last, _ = page.place(end - 1)
+    block = RawBlock(NAME, page.text[start:end], Location(page.source, first + 1))
+    return Framed(first, last + 1, block)
+
+
+def _openings(page: Page, mark: int) -> Iterator[int]:
+    """Braces that may open the document around ``mark``, the nearest line first, leftmost first."""
+    index, column = page.place(mark)
+    line = page.raw[index][:column]
+    braces = [m.start() for m in re.finditer(r'\{(?=\s{0,8}")', line[-4096:])]
+    shift = page.offset(index) + max(0, column - 4096)
+    yield from (shift + at for at in braces[:8])
+    for above in range(index, max(-1, index - _UP), -1):
+        text = page.raw[above]
+        if text.lstrip().startswith("{"):
+            yield page.offset(above) + len(text) - len(text.lstrip())
+
+
+def _cut_off(page: Page, mark: int, past: int) -> tuple[int, int] | None:
+    """A document that ends too early: its line begins with a brace and names a module."""
+    index, _ = page.place(mark)
+    for above in range(index, max(-1, index - 4), -1):
+        text = page.raw[above]
+        start = page.offset(above) + len(text) - len(text.lstrip())
+        if start < past:
+            return None
+        if text.lstrip().startswith("{"):
+            end = index
+            while end + 1 < min(len(page), index + MAX_LINES) and page.raw[end + 1].strip():
+                end += 1
+            stop = page.offset(end) + len(page.raw[end])
+            has_module = page.text.find('"module"', start, stop) >= 0
+            return (start, stop) if has_module else None
+    return None
+
+
+def parse(block: RawBlock) -> ErrorBlock:
+    """One document. Raises ``BlockSyntaxError``."""
+    document = read_json(block.text)
+    if not isinstance(document, Members):
+        raise _refusal(block)
+    frames = tuple(causes_of(document, "", block.at)) or _by_terms(document, block.at)
+    if not frames:
+        raise _error(block, '"origin" with "module" and "code"', 0)
+    return ErrorBlock(form=block.form, language=None, frames=frames, at=block.at, text=block.text)
+
+
+def _by_terms(document: Members, at: Location) -> tuple[ErrorFrame, ...]:
+    """The chain of a document that gives only the combined code."""
+    combined = document.get("serCode")
+    if not isinstance(combined, str):
+        return ()
+    fields = tuple(leaves(document, "", at))[:MAX_INNER]
+    terms = [int(t, 16) for t in _TERM.findall(combined)[:64]]
+    return tuple(
+        ErrorFrame(t >> 16, t & 0xFFFF, None, () if i else fields, None, at)
+        for i, t in enumerate(terms)
+    )
+
+
+def _refusal(block: RawBlock) -> BlockSyntaxError:
+    try:
+        json.loads(block.text, parse_int=str)
+    except json.JSONDecodeError as error:
+        return _error(block, "well-formed JSON", error.pos)
+    except (ValueError, RecursionError):
+        return _error(block, "JSON that is not nested without end", 0)
+    return _error(block, "a JSON object", 0)
+
+
+def _error(block: RawBlock, expected: str, offset: int) -> BlockSyntaxError:
+    row = block.text.count("\n", 0, offset)
+    return BlockSyntaxError(
+        expected,
+        source=block.at.source,
+        line=block.at.line + row,
+        column=offset - block.text.rfind("\n", 0, offset),
+        text=block.text.split("\n")[row],
+        hint=_HINT,
+    )

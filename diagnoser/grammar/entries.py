@@ -1,0 +1,123 @@
+"""Cuts pipe blocks out of a page: entries of service logs and what people copy of them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from diagnoser.grammar.forms import MAX_LINES, Framed
+from diagnoser.model import Location, RawBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diagnoser.reading.framing import Page
+
+NAME = "piped"
+
+# 2018-08-16T22:04:16:969-03:00 (a colon before the milliseconds), 2015-01-31 08:00:00:123
+STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_ENTRY = re.compile(rf"{STAMP}\s+\d+\s+(?P<severity>[IWE])[0-9A-Fa-f]{{8}}:\s?")
+_ANY_STAMP = re.compile(rf"\[?{STAMP}")
+ERROR = r"(?:[Ee]rror|[Ff]ehler)\s{1,2}0x(?P<packed>[0-9a-fA-F]{1,8})(?![0-9a-zA-Z])"
+HIT = re.compile(rf"(?<![\w.]){ERROR}")
+# Standard fields: English, German and Spanish agents. Only these end a message; $module stands
+# last and so cannot tell a message from the fields before it.
+_LEADING = (
+    r"trace level|channel|line info|line|file|function"
+    r"|linea|línea|archivo|funcion|función"
+    r"|Ablaufverfolgungsebene|Channel|Kanal|Zeile|Datei|Funktion"
+)
+LEADING = rf"(?:{_LEADING})\s{{0,2}}:"
+KNOWN = rf"(?:{_LEADING}|\$module)\s{{0,2}}:"
+PAIR = r"[$\w][\w .$()/-]{0,60}?\s{0,2}:(?!//)"
+_KNOWN = re.compile(KNOWN)
+_PAIR = re.compile(PAIR)
+# Where another chain begins in one line: "… Details: <GUID>: Error 0x…"
+_DETAILS = re.compile(r"(?:[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\bDetails):\s?(?=(?:Error|Fehler) 0x)")
+
+
+def frame(page: Page) -> Iterator[Framed]:
+    """The pipe blocks of a page in order; lines of informational entries come without a block."""
+    end = 0
+    for index in page.hits(HIT):
+        if index < end:
+            continue
+        line = page.line(index)
+        hit = HIT.search(line)
+        if hit is None or not _is_head(line, hit.start()):
+            continue
+        entry = _ENTRY.match(line)
+        below = _end(page, index + 1)
+        if entry is None and below == index + 1 and "|" not in line[hit.end() :]:
+            continue
+        end = below
+        if (entry and entry["severity"] == "I") or int(hit["packed"], 16) == 0:
+            yield Framed(index, end, None)
+            continue
+        yield from _chains(page, index, end)
+
+
+def _is_head(line: str, at: int) -> bool:
+    """Whether an error may begin here: first in its line, or behind a bar, colon or bracket."""
+    before = line[:at].rstrip()
+    return not before or before[-1] in "|:]"
+
+
+def _chains(page: Page, index: int, end: int) -> Iterator[Framed]:
+    block = page.cut(NAME, index, end)
+    first, newline, rest = block.text.partition("\n")
+    cuts = [m.end() for m in _DETAILS.finditer(first)]
+    hit = HIT.search(first)
+    later = [c for c in cuts if hit is not None and c > hit.start()]
+    edges = [0, *later, len(first)]
+    for start, stop in pairwise(edges):
+        text = first[start:stop]
+        if stop == len(first):
+            text += newline + rest
+        yield Framed(index, end, RawBlock(NAME, text, Location(page.source, index + 1)))
+
+
+def _end(page: Page, at: int) -> int:
+    """The index behind the last line of the block whose head stands just above ``at``."""
+    limit = min(len(page), at + MAX_LINES)
+    start = at
+    has_bars = page.line(at).startswith("|") or page.line(at + 1).startswith("|")
+    belongs = _belongs_with_bars if has_bars else _belongs_bare
+    while at < limit and (step := belongs(page, at, is_first=at == start)):
+        at += step
+    return min(at, limit)
+
+
+def _belongs_with_bars(page: Page, at: int, *, is_first: bool) -> int:
+    """How many lines from ``at`` go on with the block: bars, and what was wrapped between bars."""
+    del is_first
+    if page.line(at).startswith("|"):
+        return 1
+    return 2 if page.line(at + 1).startswith("|") and not _is_foreign(page.line(at)) else 0
+
+
+def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:
+    """The same where a web form or console ate the bars: standard fields, causes, pairs."""
+    line = page.line(at)
+    if not line:
+        for skip in (1, 2):
+            following = page.line(at + skip)
+            if following:
+                return skip if _KNOWN.match(following) or HIT.match(following) else 0
+        return 0
+    if _is_foreign(line):
+        return 0
+    if _KNOWN.match(line) or (HIT.match(line) and _KNOWN.match(page.line(at + 1))):
+        return 1
+    if is_first:
+        # The message may go on below its first line; a standard field must come soon.
+        near = (page.line(at + i) for i in range(1, 4))
+        return 1 if any(_KNOWN.match(n) for n in near) else 0
+    return 1 if _PAIR.match(line) or HIT.match(line) else 0
+
+
+def _is_foreign(line: str) -> bool:
+    """Whether a line begins another log entry."""
+    return _ANY_STAMP.match(line) is not None

@@ -1,0 +1,56 @@
+"""What a form of error is: a framer that cuts blocks out of a page and a parser for one block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diagnoser.model import ErrorBlock, RawBlock
+    from diagnoser.reading.framing import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """Lines ``first`` up to ``end`` (indices from 0) that belong to one form.
+
+    ``block`` is ``None`` for lines that have the form but report no failure: another form must
+    not find errors in them either.
+    """
+
+    first: int
+    end: int
+    block: RawBlock | None
+
+
+class Framer(Protocol):
+    """Finds the blocks of one form, in order, in time linear in the page."""
+
+    def __call__(self, page: Page, /) -> Iterator[Framed]:
+        """Yield the claims on the page's lines."""
+
+
+class Parser(Protocol):
+    """Reads one block; raises ``BlockSyntaxError`` and nothing else."""
+
+    def __call__(self, block: RawBlock, /) -> ErrorBlock:
+        """Return the chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form: ``opens`` says in words what its first line looks like, ``sample`` names a file in
+    ``sample_logs/``."""
+
+    name: str
+    opens: str
+    frame: Framer
+    parse: Parser
+    sample: str
+
+
+# Bounds of one block. The longest chain seen has 9 links and some 120 lines.
+MAX_LINES = 1200
+MAX_FRAMES = 64

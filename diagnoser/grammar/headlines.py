@@ -1,0 +1,85 @@
+"""Headlines: the combined code of a whole chain where the blocks below it were not pasted.
+
+::
+
+    headline = [ caption ] term 1*( "+" term )  /  code-label [":"] term
+    term     = "0x" 8HEXDIG                     ; module << 16 | code, outermost first
+
+The last term may be a Windows status (its top bit is set): it belongs to the link before it, as
+the field ``code`` that such a link has in its block. ``Error code 0x80070005`` alone is Windows'
+own number and no error of an agent.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pyparsing as pp
+
+from diagnoser.grammar.forms import MAX_FRAMES, Framed
+from diagnoser.grammar.lexicon import BLANK, COLON, Part, language_of, words
+from diagnoser.grammar.syntax import run, token
+from diagnoser.model import ErrorBlock, ErrorFrame, Field, RawBlock
+from diagnoser.reading.framing import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from diagnoser.reading.framing import Page
+
+NAME = "headline"
+_TERM = r"0x[0-9a-fA-F]{8}(?![0-9a-fA-F])"
+# Not inside JSON ("serCode") and not inside a longer expression.
+_SUM = re.compile(rf"(?<![\"'+]){_TERM}(?:\+{_TERM})+")
+_CAPTIONS = "code|código|codice|код|kod|コード"
+_STATUS = 0x80000000
+
+
+@cache
+def _single() -> re.Pattern[str]:
+    label = f"(?:{words(Part.CODE)}|{_CAPTIONS})"
+    return re.compile(
+        rf"^[^\w\n]{{0,8}}(?P<label>{label}){BLANK}{COLON}?{BLANK}"
+        r"0x[0-7][0-9a-f]{7}[^\S\n]{0,8}$",
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+def frame(page: Page) -> Iterator[Framed]:
+    """The headlines of a page in order."""
+    found = sorted({*page.hits(_SUM), *page.hits(_single())})
+    for index in found:
+        yield Framed(index, index + 1, page.cut(NAME, index, index + 1))
+
+
+@cache
+def _grammar() -> pp.ParserElement:
+    caption = token(rf"(?:(?!{_TERM})[^\n])*", "a caption")
+    term = token(_TERM, "a code such as `0x02720133`")
+    rest = token(r"[^\n]*", "text").suppress()
+    return (
+        caption("caption") + pp.DelimitedList(term, delim="+")("terms") + rest
+    ).parse_with_tabs()
+
+
+def parse(block: RawBlock) -> ErrorBlock:
+    """One headline. Raises ``BlockSyntaxError``."""
+    found = run(_grammar(), clean(block.text), block)
+    terms = [int(term, 16) for term in list(found["terms"])[: MAX_FRAMES + 1]]
+    status = terms.pop() if len(terms) > 1 and terms[-1] >= _STATUS else None
+    frames = [ErrorFrame(t >> 16, t & 0xFFFF, None, (), None, block.at) for t in terms[:MAX_FRAMES]]
+    if status is not None:
+        last = frames[-1]
+        field = Field("code", f"0x{status:08x}", block.at)
+        frames[-1] = ErrorFrame(last.module, last.code, None, (field,), None, block.at)
+    caption = str(found["caption"]).strip().rstrip(":：").strip()
+    return ErrorBlock(
+        form=block.form,
+        language=language_of(caption),
+        frames=tuple(frames),
+        at=block.at,
+        text=block.text,
+        damage=("only the combined code was pasted: fields and messages are missing",),
+    )

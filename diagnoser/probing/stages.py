@@ -1,0 +1,290 @@
+"""The stages of one probe, a function each; every one ends in a condition within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from diagnoser.errors import NameLookupFailed, NameNotFound
+from diagnoser.model import (
+    Address,
+    AddressResult,
+    Aftermath,
+    Condition,
+    Connection,
+    Direction,
+    Endpoint,
+    Network,
+    Proxy,
+    Role,
+    Stage,
+    StageResult,
+    TrustStore,
+    VerifyResult,
+)
+from diagnoser.probing import tunnel
+from diagnoser.probing.conditions import condition_of, number_of
+from diagnoser.probing.dialogue import RECEIVE, converse, hear_out, look_after
+from diagnoser.probing.handshake import Handshake, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from diagnoser.probing.trust import Trust
+
+_STRAGGLERS = 1.0
+_SHORTEST_LOOK = 0.3
+
+# Where no address connects, the answer that proves most stands for all of them.
+_TELLING = (
+    Condition.CONNECTION_REFUSED,
+    Condition.CONNECTION_TIMED_OUT,
+    Condition.NETWORK_UNREACHABLE,
+    Condition.UNCLASSIFIED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The connection that is used, where it leads, and how long TCP took."""
+
+    connection: Connection
+    address: Address
+    seconds: float
+
+
+_Attempt = asyncio.Task[tuple[AddressResult, Opened | None]]
+
+
+async def resolve(
+    network: Network, host: str, port: int, seconds: float
+) -> tuple[StageResult, tuple[Address, ...]]:
+    """Ask for the addresses of ``host``; EAI codes and the time taken are kept."""
+    begun = _now()
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            found = await network.resolve(host, port)
+    except NameNotFound as error:
+        condition, number, detail = Condition.NAME_NOT_FOUND, error.errno, f"{host} has no address"
+    except NameLookupFailed as error:
+        condition, number = Condition.NAME_LOOKUP_FAILED, error.errno
+        detail = f"the resolver gave no answer about {host}"
+    except TimeoutError as error:
+        condition, number = Condition.NAME_LOOKUP_FAILED, None if limit.expired() else error.errno
+        detail = f"the resolver gave no answer about {host} within {seconds:.1f} s"
+    except OSError as error:
+        condition, number, detail = Condition.UNCLASSIFIED, number_of(error), type(error).__name__
+    else:
+        shown = ", ".join(a.host for a in found)
+        met = Condition.MET if found else Condition.NAME_NOT_FOUND
+        return StageResult(Stage.RESOLVE, met, shown, _now() - begun), found
+    return StageResult(Stage.RESOLVE, condition, detail, _now() - begun, number), ()
+
+
+async def connect(
+    network: Network, addresses: Sequence[Address], seconds: float
+) -> tuple[StageResult, tuple[AddressResult, ...], Opened | None]:
+    """Connect to all addresses side by side; the first in the resolver's order is used.
+
+    Once one is open the others get one more second: a silent second address is worth knowing, but
+    not worth the whole time limit. Where none opens: refused before timed out before unreachable.
+    """
+    begun = _now()
+    tasks = [asyncio.create_task(_attempt(network, a, seconds)) for a in addresses]
+    used: Opened | None = None
+    try:
+        await _first_open(tasks)
+        if any(not t.done() for t in tasks):
+            await asyncio.wait(tasks, timeout=min(_STRAGGLERS, seconds))
+        used = next((o for t in tasks if (o := _opened(t)) is not None), None)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            spare = _opened(task)
+            if spare is not None and spare is not used:
+                spare.connection.abort()
+    spent = _now() - begun
+    results = tuple(
+        AddressResult(a.host, a.port, Condition.CONNECTION_TIMED_OUT, spent)
+        if t.cancelled()
+        else t.result()[0]
+        for a, t in zip(addresses, tasks, strict=True)
+    )
+    return _connect_result(results, used, spent, seconds), results, used
+
+
+def _opened(task: _Attempt) -> Opened | None:
+    ended = task.done() and not task.cancelled() and task.exception() is None
+    return task.result()[1] if ended else None
+
+
+async def _first_open(tasks: Sequence[_Attempt]) -> None:
+    for next_ended in asyncio.as_completed(tasks):
+        _, opened = await next_ended
+        if opened is not None:
+            return
+
+
+async def _attempt(
+    network: Network, address: Address, seconds: float
+) -> tuple[AddressResult, Opened | None]:
+    begun = _now()
+    host, port = address.host, address.port
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            connection = await network.connect(address)
+    except OSError as error:
+        spent = _now() - begun
+        if limit.expired():
+            return AddressResult(host, port, Condition.CONNECTION_TIMED_OUT, spent), None
+        return AddressResult(host, port, condition_of(error), spent, number_of(error)), None
+    spent = _now() - begun
+    return AddressResult(host, port, Condition.MET, spent), Opened(connection, address, spent)
+
+
+def _connect_result(
+    results: Sequence[AddressResult], used: Opened | None, spent: float, limit: float
+) -> StageResult:
+    if used is not None:
+        return StageResult(Stage.CONNECT, Condition.MET, str(used.address), used.seconds)
+    if reset := [r for r in results if r.condition is Condition.CONNECTION_RESET]:
+        # The SYN was answered, then came the RST: the port is open, TLS is what dies.
+        return StageResult(Stage.CONNECT, Condition.MET, f"{reset[0].address} reset at once", spent)
+    for condition in _TELLING:
+        for r in results:
+            if r.condition is condition:
+                detail = f"no answer within {limit:.1f} s" if r.error is None else r.address
+                return StageResult(Stage.CONNECT, condition, detail, spent, r.error)
+    return StageResult(Stage.CONNECT, Condition.UNCLASSIFIED, "no address", spent)
+
+
+async def open_tunnel(
+    connection: Connection, endpoint: Endpoint, proxy: Proxy, seconds: float
+) -> tuple[StageResult, bytes]:
+    """Ask the proxy for a tunnel; also gives the bytes that came behind its answer."""
+    begun = _now()
+    rest = b""
+    number: int | None = None
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            answer = await _ask(connection, tunnel.Tunnel(endpoint.host, endpoint.port, proxy))
+    except ValueError:
+        condition, detail = Condition.UNCLASSIFIED, "the host cannot be named to a proxy"
+    except OSError as error:
+        if limit.expired():
+            condition = Condition.CONNECTION_TIMED_OUT
+            detail = f"the proxy gave no answer within {seconds:.1f} s"
+        else:
+            condition, number = condition_of(error), number_of(error)
+            detail = "the proxy broke the connection"
+    else:
+        condition, detail, number = _tunnel_result(answer)
+        detail = f"through {proxy}" if condition is Condition.MET else detail
+        rest = answer.rest if isinstance(answer, tunnel.Accepted) else b""
+    return StageResult(Stage.TUNNEL, condition, detail, _now() - begun, number), rest
+
+
+async def _ask(connection: Connection, exchange: tunnel.Tunnel) -> tunnel.Answer | None:
+    await connection.send(exchange.request)
+    answer: tunnel.Answer | None = None
+    while answer is None and (data := await connection.receive(RECEIVE)):
+        answer = exchange.feed(data)
+    return answer
+
+
+def _tunnel_result(answer: tunnel.Answer | None) -> tuple[Condition, str, int | None]:
+    match answer:
+        case tunnel.Accepted():
+            return Condition.MET, "", None
+        case tunnel.LoginRequired(schemes):
+            offered = ", ".join(schemes) or "no scheme"
+            return Condition.PROXY_AUTHENTICATION_REQUIRED, f"offers {offered}", 407
+        case tunnel.Refused(status, reason):
+            return Condition.TUNNEL_REFUSED, f"{status} {reason}".strip(), status
+        case tunnel.Garbage(excerpt):
+            return Condition.UNCLASSIFIED, f"no HTTP answer: {excerpt}", None
+        case None:
+            return Condition.CONNECTION_CLOSED, "the proxy closed the connection", None
+
+
+async def shake_hands(
+    opened: Opened, handshake: Handshake, early: bytes, seconds: float, overall: float
+) -> StageResult:
+    """Run the handshake, then read before anything is written.
+
+    TLS 1.3 refuses a client certificate only after the handshake (RFC 8446 section 4.4.2.4); a
+    write at that point can meet a reset that takes the unread alert along (measured).
+    ``overall`` bounds handshake and reading together, in seconds.
+    """
+    begun = _now()
+    end: Condition | None = None
+    number: int | None = None
+    try:
+        async with asyncio.timeout(min(seconds, overall)) as limit:
+            end = await converse(opened.connection, handshake, early)
+    except OSError as error:
+        end = Condition.HANDSHAKE_TIMED_OUT if limit.expired() else condition_of(error)
+        number = None if limit.expired() else number_of(error)
+    spent = _now() - begun
+    if handshake.progress is Progress.NOT_TLS:
+        await hear_out(opened.connection, handshake, min(0.5, max(0.0, overall - spent)))
+    elif handshake.is_finished:
+        look = max(_SHORTEST_LOOK, 3 * opened.seconds)
+        await look_after(opened.connection, handshake, min(look, max(0.0, overall - spent)))
+    return _handshake_result(handshake, end, number, spent)
+
+
+def _handshake_result(
+    handshake: Handshake, end: Condition | None, number: int | None, seconds: float
+) -> StageResult:
+    def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
+        return StageResult(Stage.HANDSHAKE, condition, detail, seconds, error)
+
+    alert = handshake.alert
+    traffic = f"{handshake.bytes_sent} bytes sent, {handshake.bytes_received} received"
+    if handshake.progress is Progress.NOT_TLS:
+        return ended(Condition.NOT_TLS, "the first byte is no TLS record type")
+    broken = handshake.progress is Progress.FAILED or handshake.aftermath is Aftermath.ALERT
+    if broken and alert is not None:
+        if handshake.refuses_client_certificate:
+            return ended(Condition.CLIENT_CERTIFICATE_REFUSED, str(alert), alert.number)
+        who = "" if alert.direction is Direction.RECEIVED else f"sent by us ({handshake.fault}): "
+        return ended(Condition.FATAL_ALERT, f"{who}{alert}", alert.number)
+    if handshake.is_finished:
+        return ended(Condition.MET, traffic)
+    if handshake.is_closed:
+        return ended(Condition.CONNECTION_CLOSED, f"close_notify(0), {traffic}")
+    if handshake.progress is Progress.FAILED:
+        return ended(Condition.UNCLASSIFIED, handshake.fault or traffic)
+    return ended(end or Condition.UNCLASSIFIED, traffic, number)
+
+
+def verify(
+    trust: Trust, ders: Sequence[bytes], role: Role, at: datetime
+) -> tuple[StageResult, tuple[VerifyResult, ...]]:
+    """Hold the received chain against every store; the role decides whose opinion counts.
+
+    Met if the role's own anchors or, except for storage where those exist, the Mozilla bundle
+    accept the path. Names are not compared here.
+    """
+    try:
+        opinions = tuple(trust.verify(ders, store, at) for store in trust.stores) if ders else ()
+    except ValueError:
+        return StageResult(Stage.VERIFY, Condition.UNCLASSIFIED, "unreadable certificate"), ()
+    if not opinions:
+        return StageResult(Stage.VERIFY, Condition.NOT_REACHED, "no certificate to verify"), ()
+    pinned = role is Role.STORAGE and TrustStore.ROLE in trust.stores
+    counting = {TrustStore.ROLE} if pinned else {TrustStore.ROLE, TrustStore.MOZILLA}
+    detail = ", ".join(f"{o.trust_store}: {o.name} ({o.code})" for o in opinions)
+    if any(o.code == 0 and o.trust_store in counting for o in opinions):
+        return StageResult(Stage.VERIFY, Condition.MET, detail), opinions
+    code = next((o.code for o in opinions if o.trust_store in counting), None)
+    return StageResult(Stage.VERIFY, Condition.CERTIFICATE_REJECTED, detail, error=code), opinions
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

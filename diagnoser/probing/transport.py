@@ -1,0 +1,204 @@
+"""The only module that owns sockets: names to addresses, addresses to byte pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import platform
+import re
+import socket
+import ssl
+import struct
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
+from diagnoser.model import Address, Connection, Network, Vantage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST_ADDRESSES = 16
+
+# RFC 3493 section 6.1; EAI_NODATA is gone from it and still returned by glibc. Windows gives the
+# Winsock numbers WSAHOST_NOT_FOUND and WSANO_DATA instead.
+_NOT_FOUND = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5), 11001, 11004})
+
+
+class SystemNetwork:
+    """This machine's resolver and TCP."""
+
+    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+        """All addresses in the resolver's order, both families, at most 16.
+
+        Raises ``NameNotFound`` (the name does not exist, has no address, or is no name) or
+        ``NameLookupFailed``; ``errno`` is the resolver's EAI code.
+        """
+        literal = _literal(host)
+        if literal is not None:
+            return (Address(literal, port),)
+        found = await _in_daemon_thread(lambda: _look_up(host, port))
+        return found[:MOST_ADDRESSES]
+
+    async def connect(self, address: Address) -> Connection:
+        """Open a TCP connection to a numeric address; ``OSError`` as the system gave it."""
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        pipe = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            pipe.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(pipe, (address.host, address.port))
+            pipe.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            pipe.close()
+            raise
+        return SystemConnection(pipe)
+
+
+class SystemConnection:
+    """An open TCP connection."""
+
+    def __init__(self, pipe: socket.socket) -> None:
+        self._pipe = pipe
+
+    async def send(self, data: bytes) -> None:
+        """Hand over all of ``data`` to the system."""
+        await asyncio.get_running_loop().sock_sendall(self._pipe, data)
+
+    async def receive(self, limit: int) -> bytes:
+        """What has arrived, at most ``limit`` bytes; ``b""`` at the end of the stream."""
+        return await asyncio.get_running_loop().sock_recv(self._pipe, limit)
+
+    def abort(self) -> None:
+        """Close with a reset, so that nothing lingers on either side."""
+        with contextlib.suppress(OSError):
+            self._pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """Connections for ``host:port`` go to ``to_host:to_port``; ``None`` is "any" or "same"."""
+
+    host: str | None
+    port: int | None
+    to_host: str | None
+    to_port: int | None
+
+    def fits(self, host: str, port: int) -> bool:
+        """Whether the redirection is about this host and port."""
+        same_host = self.host is None or self.host.lower() == host.lower().rstrip(".")
+        return same_host and self.port in (None, port)
+
+
+class RedirectedNetwork:
+    """Another network with some hosts led elsewhere; server names and reports stay as they are."""
+
+    def __init__(self, network: Network, redirections: Sequence[Redirection]) -> None:
+        self._network = network
+        self._redirections = tuple(redirections)
+
+    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+        """As the network underneath, asked for the first redirection's target that fits."""
+        fitting = next((r for r in self._redirections if r.fits(host, port)), None)
+        if fitting is not None:
+            host = host if fitting.to_host is None else fitting.to_host
+            port = port if fitting.to_port is None else fitting.to_port
+        return await self._network.resolve(host, port)
+
+    async def connect(self, address: Address) -> Connection:
+        """As the network underneath."""
+        return await self._network.connect(address)
+
+
+_REDIRECTION = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<port>\d*)"
+    r":(?P<to_host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<to_port>\d*)"
+)
+
+
+def parse_redirection(text: str) -> Redirection:
+    """``HOST:PORT:ADDRESS:PORT`` as in curl's ``--connect-to``; an empty part is "any" or "same".
+
+    IPv6 literals stand in brackets. Raises :class:`~diagnoser.errors.UsageError`.
+    """
+    parts = _REDIRECTION.fullmatch(text.strip())
+    if parts is None:
+        raise UsageError(
+            f"{text!r} is not HOST:PORT:ADDRESS:PORT",
+            hint="for example --connect-to rs-us5-cloud.acronis.com:8443:127.0.0.1:9443",
+        )
+    ports = [int(p) if p else None for p in (parts["port"], parts["to_port"])]
+    if any(p is not None and not 0 < p < 65536 for p in ports):
+        raise UsageError(f"{text!r}: a port is a number from 1 to 65535")
+    hosts = [parts[g].strip("[]").rstrip(".") or None for g in ("host", "to_host")]
+    return Redirection(hosts[0], ports[0], hosts[1], ports[1])
+
+
+def system_vantage() -> Vantage:
+    """This machine as a vantage: host name, system with release, and where its roots come from."""
+    paths = ssl.get_default_verify_paths()
+    store = "Windows certificate store" if platform.system() == "Windows" else paths.cafile
+    return Vantage(
+        hostname=socket.gethostname(),
+        system=f"{platform.system()} {platform.release()}",
+        trust_store=store or paths.capath or "none",
+    )
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def _look_up(host: str, port: int) -> tuple[Address, ...]:
+    try:
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        kind = NameNotFound if error.errno in _NOT_FOUND else NameLookupFailed
+        raise kind(error.errno, str(error.strerror)) from error
+    except (UnicodeError, ValueError) as error:
+        # No label may be empty, longer than 63 bytes or hold a NUL: such a name cannot exist.
+        raise NameNotFound(socket.EAI_NONAME, "not a host name") from error
+    families = (socket.AF_INET, socket.AF_INET6)
+    found = [Address(str(row[4][0]), port) for row in rows if row[0] in families]
+    if not found:
+        raise NameNotFound(socket.EAI_NONAME, "no IPv4 or IPv6 address")
+    return tuple(dict.fromkeys(found))
+
+
+async def _in_daemon_thread(
+    work: Callable[[], tuple[Address, ...]],
+) -> tuple[Address, ...]:
+    """Run blocking ``work`` where it can delay neither the event loop nor the end of the process.
+
+    The loop's own executor joins its threads at exit: a silent resolver would hold the process.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[Address, ...]] = loop.create_future()
+
+    def settle(found: tuple[Address, ...], error: OSError | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(found)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        found: tuple[Address, ...] = ()
+        fault: OSError | None = None
+        try:
+            found = work()
+        except OSError as error:
+            fault = error
+        # The loop may be closed by now: nobody waits for the answer any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, found, fault)
+
+    threading.Thread(target=run, name="resolver", daemon=True).start()
+    return await done

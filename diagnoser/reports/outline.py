@@ -1,0 +1,210 @@
+"""The order in which a case is told; text and Markdown differ only in how they set it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diagnoser.catalog import Words
+from diagnoser.model import (
+    Category,
+    CertificateFacts,
+    Condition,
+    Diagnosis,
+    Evidence,
+    ProbeResult,
+    Report,
+    Standing,
+    Verdict,
+)
+from diagnoser.reports.wording import (
+    Wording,
+    fact_label,
+    fact_value,
+    standing_of,
+    tell,
+)
+
+_REPEATED = ("host", "port")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with its lines; ``ordered`` asks for numbers, ``code`` for fixed pitch."""
+
+    key: str
+    heading: str
+    lines: tuple[str, ...]
+    ordered: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One case ready to be set: headline, summary, sections."""
+
+    mark: str
+    headline: str
+    summary: str
+    sections: tuple[Section, ...]
+
+
+def outline(diagnosis: Diagnosis, report: Report, words: Words) -> Outline:
+    """Put one case in order, in the words of one language."""
+    told = tell(diagnosis, report, words)
+    cause = diagnosis.cause
+    standing = standing_of(diagnosis)
+    identity = words.phrases[standing.value]
+    if cause is not None and not told.is_open:
+        identity = f"{cause.rule}, {identity}"
+    return Outline(
+        mark=_mark(cause, standing),
+        headline=f"{told.title} [{identity}]",
+        summary=told.summary,
+        sections=tuple(s for s in _sections(diagnosis, told, words) if s.lines),
+    )
+
+
+def _mark(cause: Verdict | None, standing: Standing) -> str:
+    if cause is None:
+        return "?"
+    if cause.category is Category.NONE:
+        return "OK"
+    return "!!" if standing is Standing.APPLIES else "!?"
+
+
+def _sections(diagnosis: Diagnosis, told: Wording, words: Words) -> list[Section]:
+    say = words.phrases
+    case = diagnosis.case
+    return [
+        Section("remedy", say["remedy"], told.remedy, ordered=True),
+        Section("error", say["error"], _error_lines(diagnosis, words)),
+        Section("endpoint", say["endpoint"], _endpoint_lines(diagnosis, words)),
+        Section(
+            "probe", say["probe"], tuple(x for p in case.probes for x in _probe_lines(p, words))
+        ),
+        Section(
+            "chain",
+            say["chain"],
+            tuple(x for p in case.probes for x in _chain_lines(p, words)),
+            code=True,
+        ),
+        Section("evidence", say["evidence"], _evidence_lines(diagnosis, words)),
+        Section("also", say["also"], _others(diagnosis, words)),
+        Section("ruled_out", say["ruled_out"], _standing_line(diagnosis, Standing.RULED_OUT)),
+        Section("open", say["open"], _standing_line(diagnosis, Standing.UNDECIDED)),
+        Section("reproduce", say["reproduce"], told.reproduce, code=True),
+        Section("skipped", say["skipped"], tuple(f"{s.source}: {s.reason}" for s in case.skipped)),
+    ]
+
+
+def _error_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
+    case, say = diagnosis.case, words.phrases
+    if case.block is None:
+        return ()
+    lines = []
+    for frame in case.block.frames:
+        message = " ".join((frame.message or "").split())
+        shown = message if len(message) <= 160 else message[:157] + "..."
+        lines.append(f"{frame.name} (0x{frame.packed:08x}) {shown}".rstrip() + f"  [{frame.at}]")
+    if case.count > 1:
+        span = f", {case.first_seen} – {case.last_seen}" if case.first_seen else ""
+        lines.append(f"{say['seen']} {case.count} {say['times']}{span}")
+    if diagnosis.symptom is not None:
+        lines.append(f"{say['symptom']}: {say[diagnosis.symptom.value.replace('-', '_')]}")
+    lines += [f"{say['damage']}: {d}" for d in case.block.damage]
+    return tuple(lines)
+
+
+def _endpoint_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
+    say = words.phrases
+    lines = []
+    for endpoint in diagnosis.case.endpoints:
+        origin = ", ".join(f"{fact_label(e, words)} [{e.origin}]" for e in endpoint.derivation)
+        lines.append(
+            f"{endpoint} ({endpoint.role.value}, {endpoint.transport.value}) {say['from']} {origin}"
+        )
+    if not lines:
+        lines.append(words.reasons["no-endpoint"])
+    return tuple(lines)
+
+
+def _probe_lines(probe: ProbeResult, words: Words) -> list[str]:
+    parts = []
+    for stage in probe.stages:
+        if stage.condition is Condition.NOT_REACHED:
+            continue
+        shown = "ok" if stage.condition is Condition.MET else stage.condition.value.upper()
+        number = "" if stage.error is None else f" ({stage.error})"
+        spent = "" if stage.seconds is None else f" {stage.seconds * 1000:.0f} ms"
+        parts.append(f"{stage.stage.value} {shown}{number}{spent}")
+    lines = [f"{probe.endpoint}: " + " · ".join(parts)]
+    lines += [
+        f"  {s.stage.value}: {s.detail}"
+        for s in probe.stages
+        if s.condition not in (Condition.MET, Condition.NOT_REACHED) and s.detail
+    ]
+    if probe.proxy:
+        lines.append(f"  {words.phrases['proxy']}: {probe.proxy}")
+    if len(probe.addresses) > 1 or any(a.condition is not Condition.MET for a in probe.addresses):
+        shown = ", ".join(f"{a.address} {a.condition.value}" for a in probe.addresses)
+        lines.append(f"  {words.phrases['addresses']}: {shown}")
+    lines += [
+        f"  {words.phrases['controls']}: {c.control.value} {c.question} → {c.condition.value}"
+        for c in probe.controls
+    ]
+    return lines
+
+
+def _chain_lines(probe: ProbeResult, words: Words) -> list[str]:
+    """The received chain in the manner of s_client: subject, issuer, validity."""
+    lines = []
+    for depth, certificate in enumerate(probe.tls.received_chain if probe.tls else ()):
+        lines.append(f"{depth} s: {certificate.subject}")
+        lines.append(f"  i: {certificate.issuer}")
+        lines.append(f"  {words.phrases['valid']}: {_validity(certificate)}")
+    if lines:
+        lines.insert(0, f"{probe.endpoint}")
+    return lines
+
+
+def _validity(certificate: CertificateFacts) -> str:
+    first, last = certificate.not_before, certificate.not_after
+    if first is None or last is None:
+        return "?"
+    return f"{first:%Y-%m-%d} – {last:%Y-%m-%d}"
+
+
+def _evidence_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
+    cause = diagnosis.cause
+    verdict = cause or diagnosis.verdicts[-1]
+    shown = [e for e in verdict.finding.evidence if e.fact not in _REPEATED]
+    return tuple(dict.fromkeys(_line(e, words) for e in shown))
+
+
+def _line(evidence: Evidence, words: Words) -> str:
+    return f"{fact_label(evidence, words)}: {fact_value(evidence, words)}  [{evidence.origin}]"
+
+
+def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
+    """Whatever else applies or is suspected, so that a second fault is not hidden by the first."""
+    cause = diagnosis.cause
+    telling = {Standing.APPLIES}
+    # What the error alone suggests is settled once a fault was seen.
+    if cause is not None and cause.finding.standing is Standing.SUSPECTED:
+        telling.add(Standing.SUSPECTED)
+    return tuple(
+        f"{v.rule} ({words.phrases[v.finding.standing.value]}): {words.causes[v.rule].title}"
+        for v in diagnosis.verdicts
+        if v is not cause
+        and v.finding.standing in telling
+        and v.category is not Category.UNKNOWN
+    )
+
+
+def _standing_line(diagnosis: Diagnosis, standing: Standing) -> tuple[str, ...]:
+    rules = [
+        v.rule
+        for v in diagnosis.verdicts
+        if v.finding.standing is standing and v.category is not Category.UNKNOWN
+    ]
+    return (", ".join(rules),) if rules else ()

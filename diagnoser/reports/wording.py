@@ -1,0 +1,137 @@
+"""A judged case in words: summary, remedy, and the commands that repeat it by hand."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from string import Formatter
+
+from diagnoser import catalog
+from diagnoser.catalog import Words
+from diagnoser.model import Diagnosis, Endpoint, Evidence, Report, Standing, Transport, Verdict
+from diagnoser.rules import UNEXPLAINED
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is told of one case, in one language; ``is_open`` where no single cause is named."""
+
+    title: str
+    summary: str
+    remedy: tuple[str, ...]
+    reproduce: tuple[str, ...]
+    is_open: bool = False
+
+
+def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
+    """The words for one diagnosis."""
+    cause = diagnosis.cause
+    if several := _undecided_between(diagnosis):
+        return _several(several, diagnosis, words)
+    verdict = cause or next(v for v in diagnosis.verdicts if v.rule == UNEXPLAINED)
+    told = words.causes[verdict.rule]
+    applies = verdict.finding.standing is Standing.APPLIES
+    facts = _facts(verdict, diagnosis, report, words)
+    summary = told.summary if applies else told.suspected
+    if not applies and not placeholders(summary) <= facts.keys():
+        # The error alone raised the suspicion, so nothing that the sentence quotes was seen.
+        summary = words.phrases["suspected_unseen"].format(cause=told.title)
+    return Wording(
+        title=told.title,
+        summary=_fill(summary, facts),
+        remedy=tuple(_fill(step, facts) for step in told.remedy),
+        reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
+    )
+
+
+def _undecided_between(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The causes that the error alone suggests, if there is more than one and nothing was tested.
+
+    To name the first of them with its remedy would send someone to open a firewall on a guess.
+    """
+    if diagnosis.case.probes or standing_of(diagnosis) is not Standing.SUSPECTED:
+        return ()
+    found = [v.rule for v in diagnosis.verdicts if v.finding.standing is Standing.SUSPECTED]
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wording:
+    titles = ", ".join(words.causes[c].title for c in causes)
+    return Wording(
+        title=words.phrases["several"],
+        summary=words.phrases["several_summary"].format(causes=titles),
+        remedy=(words.phrases["several_remedy"],),
+        reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
+        is_open=True,
+    )
+
+
+def standing_of(diagnosis: Diagnosis) -> Standing:
+    """The standing of the case: that of its cause, else undecided."""
+    cause = diagnosis.cause
+    return cause.finding.standing if cause else Standing.UNDECIDED
+
+
+def command(endpoint: Endpoint) -> str:
+    """The command that repeats the probe of one endpoint by hand (KB 70285)."""
+    target = shlex.quote(str(endpoint))
+    if endpoint.transport is Transport.TCP:
+        return f"nc -vz {shlex.quote(endpoint.host)} {endpoint.port}"
+    parts = ["openssl s_client -showcerts -connect", target]
+    if endpoint.server_name is not None:
+        parts += ["-servername", shlex.quote(endpoint.server_name)]
+    if endpoint.client_certificate:
+        parts += ["-cert", "AGENT.crt"]
+    return " ".join(parts)
+
+
+def fact_label(evidence: Evidence, words: Words) -> str:
+    """The name of a fact in the reader's language; an unlisted key stands for itself."""
+    return words.facts.get(evidence.fact, evidence.fact.replace("_", " "))
+
+
+def fact_value(evidence: Evidence, words: Words) -> str:
+    """The value of a fact in the reader's language."""
+    return words.reasons.get(evidence.value, evidence.value)
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The names of the placeholders in ``text``."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)
+
+
+def _fill(text: str, facts: dict[str, str]) -> str:
+    return text.format_map({name: facts.get(name, "?") for name in placeholders(text)})
+
+
+def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for evidence in verdict.finding.evidence:
+        found.setdefault(evidence.fact, evidence.value)
+    endpoints = diagnosis.case.endpoints
+    # The endpoint that the evidence speaks of, where there are several.
+    spoken = [
+        e
+        for e in endpoints
+        if found.get("host") == e.host and found.get("port", str(e.port)) == str(e.port)
+    ]
+    chosen = (spoken or list(endpoints))[:1]
+    unknown = words.phrases["unknown"]
+    for endpoint in chosen:
+        found.setdefault("host", endpoint.host)
+        found.setdefault("port", str(endpoint.port))
+        found.setdefault("endpoint", str(endpoint))
+        found.setdefault("role", endpoint.role.value)
+    for name in ("host", "port", "endpoint", "role"):
+        found.setdefault(name, unknown)
+    found.setdefault("vantage", report.vantage.hostname)
+    found.setdefault("interceptor", words.phrases["unnamed_interceptor"])
+    found.setdefault("error_number", "")
+    healthy = [e.value for e in verdict.finding.evidence if e.fact == "healthy_endpoint"]
+    found["healthy_endpoints"] = ", ".join(dict.fromkeys(healthy)) or unknown
+    return found
+
+
+def words_for(language: str) -> Words:
+    """The words of ``language``, English where there are none."""
+    return catalog.words(language if language in catalog.LANGUAGES else "en")

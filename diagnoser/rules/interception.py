@@ -1,0 +1,176 @@
+"""Does somebody between the agent and Acronis re-sign TLS? Proofs first, names second.
+
+A chain that leads to a public root, or to the anchor given for the role, was not made by a box in
+the middle: nothing else is weighed then. An issuer that is merely unknown is never an accusation.
+"""
+
+from __future__ import annotations
+
+from diagnoser import catalog
+from diagnoser.model import (
+    Category,
+    Evidence,
+    Finding,
+    ProbeResult,
+    Role,
+    Stage,
+    Standing,
+    Transport,
+)
+from diagnoser.reasoning import fact, met_facts, probe_rule
+from diagnoser.scrutiny import STORAGE_PORT, Scrutiny, scrutinise
+
+
+def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
+    leaf = seen.leaf
+    found = [
+        fact(probe, Stage.HANDSHAKE, "host", probe.endpoint.host),
+        fact(probe, Stage.HANDSHAKE, "port", probe.endpoint.port),
+        fact(probe, Stage.HANDSHAKE, "subject", leaf.subject),
+        fact(probe, Stage.HANDSHAKE, "issuer", leaf.issuer),
+    ]
+    if seen.product is not None:
+        named = f"{seen.product.product} ({seen.product.vendor})"
+        found.append(Evidence("interceptor", named, "catalogue"))
+        found.append(Evidence("interceptor_source", seen.product.source, "catalogue"))
+    if probe.tls is not None:
+        found += [
+            fact(probe, Stage.VERIFY, f"verify_{v.trust_store.value}", f"{v.name} ({v.code})")
+            for v in probe.tls.verify
+        ]
+    return tuple(found)
+
+
+def _without_tls(probe: ProbeResult) -> Finding | None:
+    if probe.endpoint.transport is Transport.TCP:
+        return Finding(Standing.RULED_OUT, (fact(probe, Stage.CONNECT, "transport", "tcp"),))
+    return None
+
+
+def _is_unasked(probe: ProbeResult, seen: Scrutiny) -> bool:
+    """The storage port finished a handshake without asking for the agent's certificate."""
+    return (
+        seen.role.id is Role.STORAGE
+        and probe.endpoint.port == STORAGE_PORT
+        and seen.asks_for_certificate is False
+        and seen.issuer is None
+    )
+
+
+def _proofs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
+    """Facts that only an interceptor explains."""
+    found = []
+    if seen.is_minted:
+        found.append(fact(probe, Stage.HANDSHAKE, "minted_for_nonsense_name", "yes"))
+    # Elsewhere the port number alone makes it storage; and who signed himself re-signed nothing.
+    ours = catalog.in_domain(probe.endpoint.host)
+    if _is_unasked(probe, seen) and ours and not seen.leaf.is_self_issued:
+        found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
+    product = seen.product
+    if product is not None and seen.bears_product:
+        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
+    unlogged = seen.is_logged is False and seen.expects_public and not seen.leaf.is_self_issued
+    if unlogged and seen.is_named_right and seen.issuer is None:
+        if seen.is_trusted_here and seen.is_public is False:
+            found.append(fact(probe, Stage.VERIFY, "trusted_only_here", "yes"))
+        if seen.is_fresh and seen.leaf.has_revocation_pointers is False:
+            found.append(fact(probe, Stage.HANDSHAKE, "freshly_minted", seen.leaf.not_before))
+    return tuple(found)
+
+
+def _signs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
+    """Facts that an interceptor explains best, and something else might."""
+    found = []
+    expects_public = seen.role.issuer == "public"
+    ours = seen.role.id is Role.STORAGE and catalog.in_domain(probe.endpoint.host)
+    # A customer's own server may bear a certificate of any CA, a hint of a name included.
+    product = seen.product
+    if product is not None and (expects_public or ours or seen.bears_product):
+        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
+    if _is_unasked(probe, seen):
+        found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
+    unknown = seen.is_public is False and seen.is_logged is False
+    if seen.is_trusted_here and unknown and (expects_public or ours):
+        found.append(fact(probe, Stage.VERIFY, "trusted_only_here", "yes"))
+    own = seen.issuer is not None and seen.issuer.kind == "acronis-storage"
+    if own and not seen.role.issuer_proven:
+        return tuple(found)
+    if expects_public and seen.is_public is False and seen.is_logged is False:
+        found.append(fact(probe, Stage.HANDSHAKE, "no_certificate_timestamps", "yes"))
+    return tuple(found)
+
+
+def _weigh(probe: ProbeResult) -> tuple[Scrutiny | None, Finding]:
+    if found := _without_tls(probe):
+        return None, found
+    seen = scrutinise(probe)
+    if seen is None:
+        return None, Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
+    shown = _shown(probe, seen)
+    if seen.is_public or seen.is_pinned:
+        return seen, Finding(Standing.RULED_OUT, shown)
+    if seen.is_box and not seen.is_minted and not seen.is_named_right:
+        return seen, Finding(Standing.RULED_OUT, shown)
+    if proofs := _proofs(probe, seen):
+        return seen, Finding(Standing.APPLIES, shown + proofs)
+    if seen.is_genuine:
+        return seen, Finding(Standing.RULED_OUT, shown)
+    if signs := _signs(probe, seen):
+        return seen, Finding(Standing.SUSPECTED, shown + signs)
+    return seen, Finding(Standing.UNDECIDED, shown)
+
+
+@probe_rule(Category.MITM_CERTIFICATE)
+def intercepted_and_trusted_here(probe: ProbeResult) -> Finding:
+    """TLS is re-signed on the way, and the re-signing root is installed on this machine.
+
+    Decided by: the proofs of ``tls-intercepted``, and this machine's own trust store accepts the
+    chain although the public Mozilla bundle does not. Browsers and connection checkers say "OK"
+    here, while Acronis storage refuses such a chain (KB 70285).
+    Not to be confused with: a public CA newer than the bundle, which logs its certificates.
+    """
+    seen, found = _weigh(probe)
+    if seen is None or found.standing in (Standing.RULED_OUT, Standing.UNDECIDED):
+        return found
+    if seen.is_trusted_here is None:
+        return Finding(Standing.UNDECIDED, found.evidence)
+    if not seen.is_trusted_here:
+        return Finding(Standing.RULED_OUT, found.evidence)
+    return found
+
+
+@probe_rule(Category.MITM_CERTIFICATE)
+def tls_intercepted(probe: ProbeResult) -> Finding:
+    """A device or program between the agent and Acronis re-signs the TLS connection.
+
+    Decided by: the peer mints a certificate for a name that cannot exist; or storage port 44445
+    does not ask for the agent's certificate; or a freshly made, unlogged certificate stands where
+    a public one is expected; or the issuer bears the name of a product known to re-sign.
+    Not to be confused with: Acronis' own storage CA, a missing intermediate, an unlisted public
+    CA, or the firewall's own certificate (``box-certificate``).
+    """
+    return _weigh(probe)[1]
+
+
+@probe_rule(Category.MITM_CERTIFICATE)
+def box_certificate(probe: ProbeResult) -> Finding:
+    """The firewall answers as itself: its own certificate, for its own name.
+
+    Decided by: the issuer is a known device, the subject is the device too (or it signed itself),
+    and the certificate does not name the host that was asked for. A block page or a wrong route.
+    Not to be confused with: a certificate re-signed for the host, ``tls-intercepted``.
+    """
+    if found := _without_tls(probe):
+        return found
+    seen = scrutinise(probe)
+    if seen is None:
+        return Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
+    shown = _shown(probe, seen)
+    if seen.is_public or seen.is_pinned or not seen.is_box:
+        return Finding(Standing.RULED_OUT, shown)
+    if seen.is_named_right or seen.is_minted:
+        return Finding(Standing.RULED_OUT, shown)
+    return Finding(Standing.APPLIES if seen.bears_product else Standing.SUSPECTED, shown)
+
+
+RULES = (intercepted_and_trusted_here, tls_intercepted, box_certificate)

@@ -1,0 +1,84 @@
+"""Nothing is wrong here: the endpoint works, or the text tells of no failure."""
+
+from __future__ import annotations
+
+from diagnoser.model import (
+    Case,
+    Category,
+    Evidence,
+    Finding,
+    ProbeResult,
+    Stage,
+    Standing,
+    Transport,
+)
+from diagnoser.reasoning import case_rule, fact, unprobed
+from diagnoser.scrutiny import is_healthy
+
+_UNTESTED_CLIENT = ("client-certificate-refused", "client-certificate-expired")
+_UNTESTED_PROXY = ("proxy-unreachable", "proxy-authentication-required", "proxy-refused")
+
+
+def _shown(probe: ProbeResult) -> tuple[Evidence, ...]:
+    found = [
+        fact(probe, Stage.CONNECT, "host", probe.endpoint.host),
+        fact(probe, Stage.CONNECT, "port", probe.endpoint.port),
+        fact(probe, Stage.CONNECT, "healthy_endpoint", probe.endpoint),
+    ]
+    tls = probe.tls
+    if probe.endpoint.transport is Transport.TCP:
+        found.append(fact(probe, Stage.CONNECT, "transport", "tcp"))
+    elif tls is not None and tls.end_entity is not None:
+        found.append(fact(probe, Stage.HANDSHAKE, "issuer", tls.end_entity.issuer))
+        found.append(fact(probe, Stage.HANDSHAKE, "version", tls.version))
+        if tls.client_certificate_requested and not tls.client_certificate_sent:
+            found.append(fact(probe, Stage.HANDSHAKE, "client_certificate", "not-sent"))
+    return tuple(found)
+
+
+@case_rule(Category.NONE)
+def endpoint_healthy(case: Case) -> Finding:
+    """Every endpoint is reached, genuine, and does what its role should, from this machine, now.
+
+    Decided by: all stages met, and the chain leads to a public root (or, for storage, bears
+    Acronis' own marks). A fault that the error reports is then not there any more, or not here.
+    Not to be confused with: "nothing was tested", which is undecided.
+    """
+    if not case.probes:
+        return Finding(Standing.UNDECIDED, (unprobed(case),))
+    states = [is_healthy(p) for p in case.probes]
+    shown = tuple(e for p in case.probes for e in _shown(p))
+    if any(s is False for s in states):
+        return Finding(Standing.RULED_OUT, shown)
+    unsent = any(
+        p.endpoint.client_certificate and not (p.tls and p.tls.client_certificate_sent)
+        for p in case.probes
+    )
+    # The error blames the client certificate and the probe had none to show: that stays open.
+    suspects = {s for r in case.recognised for s in r.suspects}
+    untested = unsent and not suspects.isdisjoint(_UNTESTED_CLIENT)
+    # So it does where the error blames a proxy, and the probe went around it.
+    direct = all(p.proxy is None for p in case.probes)
+    untested = untested or (direct and not suspects.isdisjoint(_UNTESTED_PROXY))
+    if any(s is None for s in states) or untested:
+        return Finding(Standing.UNDECIDED, shown)
+    if len(case.probes) < len(case.endpoints):
+        return Finding(Standing.UNDECIDED, shown)
+    return Finding(Standing.APPLIES, shown)
+
+
+@case_rule(Category.NONE)
+def no_failure(case: Case) -> Finding:
+    """The text reports success: code 0, and nothing but that in the chain.
+
+    Decided by: module 0 and code 0 in every frame; a zero below a real error says nothing.
+    Not to be confused with: module 0 with another code, an error of Windows itself.
+    """
+    if case.block is None:
+        return Finding(Standing.UNDECIDED, (Evidence("not_stated", "no-block", "case"),))
+    shown = tuple(Evidence("error_code", f.name, str(f.at)) for f in case.block.frames)
+    zero = all(f.packed == 0 for f in case.block.frames)
+    return Finding(Standing.APPLIES if zero else Standing.RULED_OUT, shown)
+
+
+RULES = (no_failure, endpoint_healthy)

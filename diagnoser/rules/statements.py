@@ -1,0 +1,98 @@
+"""Causes that the error states itself: local faults, no network fault, the server's own answer.
+
+A proven catalogue row about the root of the chain is such a statement; an inferred one is only a
+suspicion.
+"""
+
+from __future__ import annotations
+
+from diagnoser.model import Case, Category, Evidence, Finding, Standing
+from diagnoser.reasoning import case_rule, evidence_of, suspicions
+from diagnoser.scrutiny import is_healthy
+
+_NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
+
+
+def _stated(case: Case, rule: str) -> Finding:
+    """Applies if a proven row names this cause alone and stands nearest to the root."""
+    if case.block is None:
+        return Finding(Standing.UNDECIDED, (Evidence("not_stated", "no-block", "case"),))
+    named = suspicions(case, rule)
+    telling = [r for r in case.recognised if not r.wrapper]
+    told = evidence_of(case.recognised) or _NOT_RECOGNISED
+    if not named:
+        standing = Standing.RULED_OUT if telling else Standing.UNDECIDED
+        return Finding(standing, told)
+    nearest = telling[-1] if telling else named[-1]
+    if nearest.proven and rule not in nearest.suspects:
+        # An outer frame is an effect; the root decides.
+        return Finding(Standing.RULED_OUT, told)
+    certain = nearest.proven and nearest.suspects == (rule,)
+    return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, evidence_of(named))
+
+
+@case_rule(Category.LOCAL_SERVICE)
+def local_port_taken(case: Case) -> Finding:
+    """A port that the agent needs on this machine is in use by another program.
+
+    Decided by: the error's own code for a failed bind (3/2, 660/13). Nothing outside this machine
+    is involved; no firewall rule helps.
+    Not to be confused with: a closed port at the other end, ``port-closed``.
+    """
+    return _stated(case, "local-port-taken")
+
+
+@case_rule(Category.LOCAL_SERVICE)
+def local_service_down(case: Case) -> Finding:
+    """A service of the agent on this machine does not answer.
+
+    Decided by: the error names a loopback address or a local service as the peer.
+    Not to be confused with: an Acronis service that cannot be reached, ``port-closed``.
+    """
+    return _stated(case, "local-service-down")
+
+
+@case_rule(Category.NOT_NETWORK)
+def not_network(case: Case) -> Finding:
+    """The error is about something else: a disk, a snapshot, an application, a crash.
+
+    Decided by: the code at the root of the chain, if the catalogue knows it as no network error.
+    Not to be confused with: an error that only wraps a network error; the root decides.
+    """
+    return _stated(case, "not-network")
+
+
+@case_rule(Category.SERVER)
+def server_side(case: Case) -> Finding:
+    """Acronis' service was reached and answered with an error of its own.
+
+    Decided by: a host name that exists only inside Acronis' data centres, or an HTTP status of 500
+    or more in the error while the endpoint is genuine and healthy from here. The status alone is a
+    suspicion: a proxy on the way can send it as well.
+    Not to be confused with: a refusal of the account, ``account-refused``.
+    """
+    internal = [e for r in case.recognised for e in r.evidence if e.fact == "internal_name"]
+    if internal:
+        return Finding(Standing.APPLIES, tuple(internal))
+    named = suspicions(case, "server-side")
+    statuses = [
+        e
+        for r in case.recognised
+        for e in r.evidence
+        if e.fact == "http_status" and _is_5xx(e.value)
+    ]
+    if case.block is None:
+        return Finding(Standing.UNDECIDED, (Evidence("not_stated", "no-block", "case"),))
+    if not named and not statuses:
+        standing = Standing.RULED_OUT if case.recognised else Standing.UNDECIDED
+        return Finding(standing, evidence_of(case.recognised) or _NOT_RECOGNISED)
+    shown = evidence_of(named) or tuple(statuses)
+    healthy = case.probes and all(is_healthy(p) for p in case.probes)
+    return Finding(Standing.APPLIES if healthy and statuses else Standing.SUSPECTED, shown)
+
+
+def _is_5xx(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isdigit() and text[0] == "5"
+
+
+RULES = (local_port_taken, local_service_down, not_network, server_side)

@@ -1,0 +1,210 @@
+"""A received chain held against what its endpoint's role leads one to expect.
+
+The verify code alone is no diagnosis: Acronis storage is signed by Acronis' own CA and is "not
+trusted" everywhere, while an interceptor whose root is installed here verifies perfectly. So the
+facts that several rules weigh are put together here once, without judging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from diagnoser import catalog
+from diagnoser.catalog import InterceptorRow, IssuerRow, RoleRow
+from diagnoser.certificates import name_matches
+from diagnoser.model import (
+    CertificateFacts,
+    Condition,
+    Control,
+    ProbeResult,
+    Role,
+    Stage,
+    TlsFacts,
+    Transport,
+    TrustStore,
+)
+
+STORAGE_PORT = 44445
+FRESH = timedelta(days=7)
+
+OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
+
+_DATE_CODES = (9, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Scrutiny:
+    """What one received chain shows. ``None`` reads "cannot be told from this probe".
+
+    ``is_public``: it leads to a root of the Mozilla bundle; no interceptor can have made it.
+    ``is_pinned``: it leads to the anchor that the role or ``--ca-file`` names.
+    ``is_trusted_here``: this machine's own store accepts it.
+    ``is_logged``: the end-entity certificate embeds SCTs (RFC 6962), as public CAs issue them.
+    ``is_fresh``: it was issued less than a week before the probe.
+    ``is_minted``: the peer made a certificate for a name that cannot exist.
+    ``asks_for_certificate``: the peer sent a CertificateRequest (RFC 8446 section 4.3.2).
+    ``names_acronis``: the CAs it accepts client certificates from are Acronis' or its own issuer.
+    """
+
+    leaf: CertificateFacts
+    role: RoleRow
+    is_public: bool | None
+    is_pinned: bool | None
+    is_trusted_here: bool | None
+    is_logged: bool | None
+    is_fresh: bool | None
+    is_minted: bool | None
+    is_named_right: bool | None
+    asks_for_certificate: bool | None
+    names_acronis: bool
+    product: InterceptorRow | None
+    is_box: bool
+    issuer: IssuerRow | None
+
+    @property
+    def expects_public(self) -> bool:
+        """The role is known to present a publicly trusted chain."""
+        return self.role.issuer == "public" and self.role.issuer_proven
+
+    @property
+    def bears_product(self) -> bool:
+        """The issuer is a product, by a row that is no mere hint (from memory, or any wording)."""
+        row = self.product
+        return row is not None and row.grade in ("A", "B") and row.kind != "any"
+
+    @property
+    def is_genuine(self) -> bool | None:
+        """Whether the real service answered: ``True`` only with proof, ``None`` if it is open."""
+        if self.is_minted or self.is_box:
+            return False
+        if self.is_pinned:
+            return True
+        if self.bears_product and not self.is_public:
+            return False
+        if self.is_public and self.is_named_right:
+            return True
+        if self.role.id is Role.STORAGE:
+            if self.is_pinned is False:
+                return None
+            own = self.issuer is not None and self.issuer.kind == "acronis-storage"
+            if self.asks_for_certificate and (self.names_acronis or own) and self.product is None:
+                return True
+        return None
+
+
+def scrutinise(probe: ProbeResult) -> Scrutiny | None:
+    """Put together what the received chain of ``probe`` shows; ``None`` where none arrived."""
+    tls = probe.tls
+    leaf = tls.end_entity if tls else None
+    if tls is None or leaf is None:
+        return None
+    product = catalog.interceptor(leaf.issuer)
+    return Scrutiny(
+        leaf=leaf,
+        role=expectation(probe.endpoint.role),
+        is_public=_leads_to_root(tls, TrustStore.MOZILLA),
+        is_pinned=_leads_to_root(tls, TrustStore.ROLE),
+        is_trusted_here=_leads_to_root(tls, TrustStore.SYSTEM),
+        is_logged=None if leaf.timestamps is None else bool(leaf.timestamps),
+        is_fresh=None if leaf.not_before is None else probe.at - leaf.not_before < FRESH,
+        is_minted=_is_minted(probe),
+        is_named_right=_is_named_right(probe, leaf),
+        asks_for_certificate=_asks_for_certificate(probe, tls),
+        names_acronis=_names_acronis(tls, leaf),
+        product=product,
+        is_box=_is_box(leaf, product),
+        issuer=catalog.expected_issuer(leaf.issuer),
+    )
+
+
+def expectation(role: Role) -> RoleRow:
+    """What the catalogue expects of a role; of an unlisted one, nothing."""
+    return catalog.roles().get(role) or RoleRow(role, (), "any", False, False, False, "no row")
+
+
+def _leads_to_root(tls: TlsFacts, store: TrustStore) -> bool | None:
+    result = tls.verified_by(store)
+    if result is None:
+        return None
+    # Chain building and signatures are checked before dates: a date fault at depth 0 means that
+    # the path itself holds.
+    return result.code == 0 or (result.code in _DATE_CODES and result.depth == 0)
+
+
+def _is_minted(probe: ProbeResult) -> bool | None:
+    control = probe.control(Control.NONSENSE_NAME)
+    if control is None or control.certificate is None:
+        return None
+    return name_matches(control.question, control.certificate)
+
+
+def _is_named_right(probe: ProbeResult, leaf: CertificateFacts) -> bool | None:
+    if probe.endpoint.server_name is None:
+        return None
+    if leaf.dns_names is None:
+        # A flattened transcript: the common name can confirm, its silence refutes nothing.
+        return name_matches(probe.endpoint.server_name, leaf) or None
+    return name_matches(probe.endpoint.server_name, leaf)
+
+
+def _asks_for_certificate(probe: ProbeResult, tls: TlsFacts) -> bool | None:
+    if tls.client_certificate_requested:
+        return True
+    # Only a finished handshake shows that no request came.
+    return False if probe.stage(Stage.HANDSHAKE).condition is Condition.MET else None
+
+
+def _names_acronis(tls: TlsFacts, leaf: CertificateFacts) -> bool:
+    return any(
+        name == leaf.issuer or any("acronis" in v.lower() for v in name.values("O"))
+        for name in tls.client_ca_names
+    )
+
+
+def _is_box(leaf: CertificateFacts, product: InterceptorRow | None) -> bool:
+    """The device answers as itself: its vendor stands in the subject too, or it signed itself."""
+    if product is None:
+        return False
+    same_vendor = any(
+        row.vendor == product.vendor and row.matches(leaf.subject) for row in catalog.interceptors()
+    )
+    return leaf.is_self_issued or (same_vendor and product.kind in ("box", "net", "any"))
+
+
+def is_healthy(probe: ProbeResult) -> bool | None:
+    """Whether this endpoint works as its role should; ``None`` where that cannot be told.
+
+    A port that speaks no TLS is healthy when it opens. Storage that refuses a probe which had no
+    client certificate to show has done what it should.
+    """
+    connect, handshake = probe.stage(Stage.CONNECT), probe.stage(Stage.HANDSHAKE)
+    tunnel = probe.stage(Stage.TUNNEL)
+    if any(s.condition is not Condition.MET for s in (connect, tunnel)):
+        return False
+    if probe.endpoint.transport is Transport.TCP:
+        return True
+    seen = scrutinise(probe)
+    if seen is None or probe.tls is None:
+        return False
+    if probe.tls.ocsp == "revoked" or probe.tls.version in OLD_VERSIONS:
+        return False
+    unasked = (
+        handshake.condition is Condition.CLIENT_CERTIFICATE_REFUSED
+        and probe.endpoint.client_certificate
+        and not probe.tls.client_certificate_sent
+    )
+    if handshake.condition is not Condition.MET and not unasked:
+        return False
+    leaf = seen.leaf
+    if leaf.not_before is None or leaf.not_after is None or not seen.is_genuine:
+        return None if seen.is_genuine is None or seen.is_genuine else False
+    if not leaf.not_before <= probe.at <= leaf.not_after:
+        return False
+    if seen.is_pinned or seen.role.id is Role.STORAGE:
+        return True
+    system = probe.tls.verified_by(TrustStore.SYSTEM)
+    public = probe.tls.verified_by(TrustStore.MOZILLA)
+    if public is None or public.code != 0:
+        return False
+    return True if system is None or system.code == 0 else None

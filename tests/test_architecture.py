@@ -1,0 +1,55 @@
+"""The house holds: layers, one socket, small modules, data that ships."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import diagnoser
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "diagnoser"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_only_the_transport_and_the_lab_import_socket() -> None:
+    importers = {
+        p.relative_to(PACKAGE).as_posix()
+        for p in MODULES
+        if any(line.split()[:2] == ["import", "socket"] for line in p.read_text("utf-8").splitlines())
+    }
+    assert importers == {"probing/transport.py", "lab.py"}
+
+
+def test_no_module_outgrows_its_reason() -> None:
+    large = {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 330}
+    # The nouns stand together; everything else has one reason to change and fits a few screens.
+    assert large.keys() <= {"model.py"}, large
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    done = subprocess.run(
+        [sys.executable, "-m", "diagnoser", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == f"diagnoser {diagnoser.__version__}\n"
+
+
+def test_the_package_is_typed_and_the_top_level_is_as_agreed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    listed = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    if listed.returncode == 0:
+        top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+        assert {t for t in top if not t.startswith(".")} <= {
+            "pyproject.toml", "diagnoser", "sample_logs", "tests", "README.md", "LICENSE",
+            "CHANGELOG.md",
+        }  # fmt: skip

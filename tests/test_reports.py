@@ -1,0 +1,185 @@
+"""What a reader sees: every format tells the verdict, hides secrets, and cannot be attacked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from casebook import make_case
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diagnoser.diagnosis import judge
+from diagnoser.model import (
+    Case,
+    Diagnosis,
+    ErrorBlock,
+    ErrorFrame,
+    Field,
+    Location,
+    Report,
+    Skipped,
+    Vantage,
+)
+from diagnoser.reports import FORMATS, render
+from diagnoser.reports.cleaning import clean_text
+from diagnoser.reports.markdown import escape
+from diagnoser.reports.text import WIDTH, columns
+from diagnoser.visible import visible
+
+CLOSED = {
+    "endpoint": "rs-us5-cloud.acronis.com:8443",
+    "stages": {"connect": ["connection-refused", 111]},
+}
+
+
+def report(*diagnoses: Diagnosis, skipped: tuple[Skipped, ...] = ()) -> Report:
+    return Report(
+        "0.0.0",
+        datetime(2026, 11, 23, 19, 40, tzinfo=UTC),
+        Vantage("machine", "Linux", "system store"),
+        diagnoses,
+        skipped,
+    )
+
+
+def block(message: str, *fields: Field) -> Case:
+    at = Location("error.txt", 1)
+    frame = ErrorFrame(626, 307, None, fields, message, at)
+    return Case(ErrorBlock("labelled", "en", (frame,), at, message))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_format_tells_cause_endpoint_and_next_step(form: str, language: str) -> None:
+    shown = render(report(judge(make_case(CLOSED))), form, language)
+    assert "port-closed" in shown
+    assert "rs-us5-cloud.acronis.com" in shown
+    assert "openssl s_client -showcerts -connect rs-us5-cloud.acronis.com:8443" in shown
+
+
+def test_the_json_contract_holds() -> None:
+    document = json.loads(render(report(judge(make_case(CLOSED))), "json", "en"))
+    assert list(document) == ["schema", "tool", "generated_at", "vantage", "cases", "skipped"]
+    assert document["schema"] == 1
+    assert document["generated_at"] == "2026-11-23T19:40:00Z"
+    case = document["cases"][0]
+    assert list(case) == [
+        "id", "count", "first_seen", "last_seen", "block", "endpoints", "symptom", "cause",
+        "category", "standing", "summary", "remedy", "reproduce", "verdicts",
+    ]  # fmt: skip
+    assert (case["cause"], case["category"], case["standing"]) == (
+        "port-closed",
+        "closed-port",
+        "applies",
+    )
+    assert case["block"]["frames"][0]["packed"] == "0x02720133"
+    probe = case["endpoints"][0]["probe"]
+    assert [s["stage"] for s in probe["stages"]] == [
+        "resolve", "connect", "tunnel", "handshake", "verify",
+    ]  # fmt: skip
+    assert probe["stages"][1] == {
+        "stage": "connect",
+        "condition": "connection-refused",
+        "detail": "",
+        "seconds": 0.001,
+        "error": 111,
+    }
+
+
+def test_json_without_a_case_is_still_json() -> None:
+    document = json.loads(render(report(), "json", "en"))
+    assert document["cases"] == []
+
+
+def test_an_undecided_case_has_no_cause_and_says_so() -> None:
+    document = json.loads(render(report(judge(make_case({"probed": False}))), "json", "en"))
+    case = document["cases"][0]
+    assert case["cause"] is None
+    assert (case["category"], case["standing"]) == ("unknown", "undecided")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_was_left_out_is_listed_with_its_reason(form: str) -> None:
+    shown = render(report(skipped=(Skipped("core.dmp", "not a text file"),)), form, "en")
+    assert "core.dmp" in shown
+    assert "not a text file" in shown
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(
+    text=st.text(
+        st.characters(codec=None, categories=("Cc", "Cf", "Cs", "Lu", "Zl", "Zp")), max_size=60
+    )
+)
+def test_no_control_character_reaches_a_reader(form: str, text: str) -> None:
+    at = Location("error.txt\x1b[2J", 1)
+    case = block(text, Field(text, text, at))
+    shown = render(report(judge(case), skipped=(Skipped(text, text),)), form, "en")
+    assert visible(shown) == shown
+    shown.encode()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "password=Hunter2Hunter2",
+        '"password":"Hunter2Hunter2"',
+        '\\"password\\":\\"Hunter2Hunter2\\"',
+        "Password: Hunter2Hunter2",
+        "パスワード：Hunter2Hunter2",
+        "https://user:Hunter2Hunter2@proxy.lan:3128/",
+        "https://user:p@Hunter2Hunter2@proxy.lan:3128/",
+        "Authorization: Bearer Hunter2Hunter2",
+        "Proxy-Authorization: Basic Hunter2Hunter2",
+        "register_agent.exe -o register --token Hunter2Hunter2",
+        "msp_port_checker -u=a -p=Hunter2Hunter2",
+        "--http-proxy-password=Hunter2Hunter2",
+        "-----BEGIN EC PRIVATE KEY-----\nHunter2Hunter2\n-----END EC PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nHunter2Hunter2",
+        "Master-Key: Hunter2Hunter2",
+        "eyJHunter2Hunter2.eyJHunter2Hunter2.Hunter2Hunter2",
+    ],
+)
+@pytest.mark.parametrize("form", FORMATS)
+def test_secrets_reach_no_report(secret: str, form: str) -> None:
+    at = Location("error.txt", 2)
+    case = block(
+        f"before {secret} after", Field("cmd", secret, at), Field("Password", "Hunter2Hunter2", at)
+    )
+    shown = render(report(judge(case)), form, "en")
+    assert "Hunter2" not in shown
+    assert "after" in shown or "BEGIN" in secret
+
+
+def test_cleaning_keeps_what_the_diagnosis_rests_on() -> None:
+    text = 'Post https://eu2-cloud.acronis.com:8443/api: {"address":"rs-eu2","port":"8443"}'
+    assert clean_text(text) == text
+
+
+@given(st.text(max_size=80))
+def test_markdown_from_input_cannot_format_link_or_embed(text: str) -> None:
+    shown = escape(visible(text))
+    assert "\n" not in shown
+    for sign in "<>`":
+        assert sign not in shown.replace("\\`", "")
+    assert "://" not in shown
+    assert not shown.startswith(("- ", "+ ", "="))
+
+
+def test_markdown_tables_images_and_html_are_dead() -> None:
+    shown = escape("![x](http://evil/a.png) <img src=x> | a | @team #1 [l](u) **b** ~~s~~")
+    assert "![" not in shown
+    assert "](" not in shown.replace("\\](", "")
+    assert "<img" not in shown
+    assert "@team" not in shown
+    assert "**" not in shown
+
+
+def test_text_fits_the_terminal_in_both_languages() -> None:
+    long = block("x" * 20 + " word" * 60)
+    for language in ("en", "ja"):
+        shown = render(report(judge(make_case(CLOSED)), judge(long)), "text", language)
+        wide = [x for x in shown.splitlines() if columns(x) > WIDTH and "openssl" not in x]
+        assert wide == []

@@ -1,0 +1,208 @@
+"""Names, sockets, redirections: the one module that touches the network."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from typing import Any
+
+import pytest
+from peers import ScriptedNetwork, Stream, on_loopback
+
+from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
+from diagnoser.model import Address, Condition
+from diagnoser.probing import (
+    RedirectedNetwork,
+    Redirection,
+    SystemNetwork,
+    parse_redirection,
+    system_vantage,
+)
+from diagnoser.probing.conditions import condition_of
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (socket.EAI_NONAME, NameNotFound),
+        (-5, NameNotFound),
+        (11001, NameNotFound),
+        (11004, NameNotFound),
+        (socket.EAI_AGAIN, NameLookupFailed),
+        (socket.EAI_FAIL, NameLookupFailed),
+        (11002, NameLookupFailed),
+    ],
+)
+def test_the_resolver_s_code_decides_and_is_kept(
+    monkeypatch: pytest.MonkeyPatch, code: int, kind: type[OSError]
+) -> None:
+    def fails(*_args: object, **_named: object) -> None:
+        raise socket.gaierror(code, "text that must not matter: Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    with pytest.raises(kind) as caught:
+        asyncio.run(SystemNetwork().resolve("rs-us5-cloud.acronis.com", 8443))
+    assert caught.value.errno == code
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "a\0b"])
+def test_a_text_that_cannot_be_a_name_is_not_found(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.undo()  # the real resolver: it refuses these before anything is sent
+    with pytest.raises(NameNotFound):
+        asyncio.run(SystemNetwork().resolve(host, 443))
+
+
+def test_all_addresses_of_both_families_in_order_once_and_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rows(*_args: object, **_named: object) -> list[Any]:
+        four = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{i}", 443)) for i in range(30)]
+        six = (socket.AF_INET6, 1, 6, "", ("2001:db8::1", 443, 0, 0))
+        return [six, four[0], four[0], *four]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rows)
+    found = asyncio.run(SystemNetwork().resolve("many.example", 443))
+    assert found[:3] == (
+        Address("2001:db8::1", 443),
+        Address("192.0.2.0", 443),
+        Address("192.0.2.1", 443),
+    )
+    assert len(found) == 16
+
+
+def test_an_address_literal_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "getaddrinfo")
+    found = asyncio.run(SystemNetwork().resolve("2001:DB8::1", 443))
+    assert found == (Address("2001:db8::1", 443),)
+
+
+def test_a_hanging_resolver_delays_neither_the_loop_nor_the_end_of_the_process() -> None:
+    script = textwrap.dedent("""
+        import asyncio, socket, time
+        from diagnoser.probing import SystemNetwork
+        socket.getaddrinfo = lambda *a, **n: time.sleep(60)
+        async def main():
+            try:
+                async with asyncio.timeout(0.2):
+                    await SystemNetwork().resolve("silent.example", 443)
+            except TimeoutError:
+                print("gave up")
+        asyncio.run(main())
+    """)
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n", "")
+    assert time.monotonic() - begun < 10
+
+
+def test_bytes_pass_and_the_end_of_the_stream_is_empty() -> None:
+    async def echo(stream: Stream) -> None:
+        await stream.write(await stream.read())
+
+    async def main() -> tuple[bytes, bytes]:
+        async with on_loopback(echo) as port:
+            connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+            await connection.send(b"hello")
+            try:
+                return await connection.receive(100), await connection.receive(100)
+            finally:
+                connection.abort()
+                connection.abort()
+
+    assert asyncio.run(main()) == (b"hello", b"")
+
+
+def test_a_closed_port_raises_its_errno() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError) as caught:  # noqa: PT011  (the errno is asserted)
+            asyncio.run(SystemNetwork().connect(address))
+    assert caught.value.errno == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize(
+    ("number", "condition"),
+    [
+        (errno.ECONNREFUSED, Condition.CONNECTION_REFUSED),
+        (10061, Condition.CONNECTION_REFUSED),
+        (1225, Condition.CONNECTION_REFUSED),
+        (errno.ETIMEDOUT, Condition.CONNECTION_TIMED_OUT),
+        (10060, Condition.CONNECTION_TIMED_OUT),
+        (121, Condition.CONNECTION_TIMED_OUT),
+        (errno.EHOSTUNREACH, Condition.NETWORK_UNREACHABLE),
+        (errno.ENETUNREACH, Condition.NETWORK_UNREACHABLE),
+        (10051, Condition.NETWORK_UNREACHABLE),
+        (10065, Condition.NETWORK_UNREACHABLE),
+        (errno.ECONNRESET, Condition.CONNECTION_RESET),
+        (errno.EPIPE, Condition.CONNECTION_RESET),
+        (10054, Condition.CONNECTION_RESET),
+        (errno.EMFILE, Condition.UNCLASSIFIED),
+    ],
+)
+def test_a_number_is_one_condition_whatever_the_text(number: int, condition: Condition) -> None:
+    assert condition_of(OSError(number, "Connection refused")) is condition
+
+
+def test_the_windows_number_comes_before_errno() -> None:
+    class WindowsError(OSError):
+        winerror = 1225
+
+    assert condition_of(WindowsError(errno.EINVAL, "x")) is Condition.CONNECTION_REFUSED
+
+
+def test_a_redirection_leads_elsewhere_and_leaves_others_alone() -> None:
+    network = ScriptedNetwork({"127.0.0.1": ("127.0.0.1",), "b.example": ("192.0.2.2",)}, {})
+    led = RedirectedNetwork(network, [parse_redirection("A.example.:8443:127.0.0.1:9443")])
+    assert asyncio.run(led.resolve("a.example", 8443)) == (Address("127.0.0.1", 9443),)
+    assert asyncio.run(led.resolve("b.example", 8443)) == (Address("192.0.2.2", 8443),)
+    with pytest.raises(NameNotFound):
+        asyncio.run(led.resolve("a.example", 443))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("a.example:443:127.0.0.1:8443", Redirection("a.example", 443, "127.0.0.1", 8443)),
+        ("[2001:db8::1]:443:[::1]:8443", Redirection("2001:db8::1", 443, "::1", 8443)),
+        ("::127.0.0.1:", Redirection(None, None, "127.0.0.1", None)),
+        (":44445::9999", Redirection(None, 44445, None, 9999)),
+    ],
+)
+def test_redirections_are_written_as_for_curl(text: str, meant: Redirection) -> None:
+    assert parse_redirection(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a:1", "a:1:b", "a:x:b:2", "a:0:b:2", "a:1:b:65536", "a:1:::1:2"]
+)
+def test_a_bad_redirection_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match=r"HOST:PORT:ADDRESS:PORT|1 to 65535"):
+        parse_redirection(text)
+
+
+def test_the_vantage_names_machine_system_and_roots() -> None:
+    vantage = system_vantage()
+    assert vantage.hostname == socket.gethostname()
+    assert vantage.system
+    assert vantage.trust_store
+
+
+def test_no_test_can_leave_this_machine() -> None:
+    with pytest.raises(OSError, match="a test connects"):
+        asyncio.run(SystemNetwork().connect(Address("192.0.2.1", 443)))
+    with pytest.raises(OSError, match="a test resolves"):
+        asyncio.run(SystemNetwork().resolve("www.example.com", 443))
