@@ -13,7 +13,7 @@ import ipaddress
 import tomllib
 import warnings
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,7 @@ class UnreadableCertificate(ValueError):
     """The bytes are no certificate, or one whose names are damaged."""
 
 
+@lru_cache(maxsize=256)
 def read_certificate(der: bytes) -> CertificateFacts:
     """The facts of one DER certificate (RFC 5280); raises :class:`UnreadableCertificate`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Stage(StrEnum):
@@ -143,6 +143,16 @@ class Control(StrEnum):
 
     NONSENSE_NAME = "nonsense-name"
     SERVER_CLOCK = "server-clock"
+    SILENCE = "silence"
+    SAME_AGAIN = "same-again"
+    NO_NAME = "no-name"
+    SPLIT_NAME = "split-name"
+    TLS_1_2_AT_MOST = "tls-1.2-at-most"
+    TLS_1_3_ONLY = "tls-1.3-only"
+    LARGE_HELLO = "large-hello"
+    PLAIN_HTTP = "plain-http"
+    OTHER_PORT = "other-port"
+    NONSENSE_HOST = "nonsense-host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +375,21 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class TcpFlow:
+    """What the kernel knew of a connection when its time was up (Linux ``TCP_INFO``).
+
+    Segments in flight, of those the selectively acknowledged, retransmissions so far, bytes the
+    peer acknowledged (its SYN counts as one), segments that arrived behind a gap.
+    """
+
+    unacknowledged: int
+    selectively_acknowledged: int
+    retransmitted: int
+    bytes_acknowledged: int
+    out_of_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TlsFacts:
     """What one handshake showed, whether or not it finished."""
 
@@ -383,6 +408,7 @@ class TlsFacts:
     bytes_received: int | None = None
     clear_text: str | None = None
     ocsp: str | None = None
+    flow: TcpFlow | None = None
 
     @property
     def end_entity(self) -> CertificateFacts | None:
@@ -418,7 +444,11 @@ class AddressResult:
 
 @dataclass(frozen=True, slots=True)
 class ControlResult:
-    """One extra exchange: what was asked (``question``), how it ended, what it showed."""
+    """One extra exchange: what was asked (``question``), how it ended, what it showed.
+
+    ``Condition.MET`` is what a healthy peer does: for ``SILENCE`` that it waits, for the ports that
+    they open, for plain HTTP that bytes come back, else that the handshake finishes.
+    """
 
     control: Control
     question: str
@@ -426,6 +456,11 @@ class ControlResult:
     detail: str = ""
     certificate: CertificateFacts | None = None
     answered_at: datetime | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """The peer got as far as showing a certificate, or did all that was asked of it."""
+        return self.condition is Condition.MET or self.certificate is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,6 +627,14 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once; never waits, never raises."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A connection whose kernel can be asked what became of the bytes."""
+
+    def flow(self) -> TcpFlow | None:
+        """What has happened so far; ``None`` where the system does not tell."""
 
 
 class Network(Protocol):

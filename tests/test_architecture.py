@@ -18,7 +18,9 @@ def test_only_the_transport_and_the_lab_import_socket() -> None:
     importers = {
         p.relative_to(PACKAGE).as_posix()
         for p in MODULES
-        if any(line.split()[:2] == ["import", "socket"] for line in p.read_text("utf-8").splitlines())
+        if any(
+            line.split()[:2] == ["import", "socket"] for line in p.read_text("utf-8").splitlines()
+        )
     }
     assert importers == {"probing/transport.py", "lab.py"}
 

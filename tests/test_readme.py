@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 def steady(text: str) -> list[str]:
     """A transcript without what differs from run to run: times, ports, key material, machine."""
-    text = re.sub(r"\d+ ms", "N ms", text)
+    text = re.sub(r"\d+\s+ms", "N ms", text)
     text = re.sub(r"probe-[0-9a-f]+", "probe-x", text)
     text = re.sub(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00)?)?", "DATE", text)
     text = re.sub(r"Tested from: .*", "Tested from: here", text, flags=re.DOTALL)

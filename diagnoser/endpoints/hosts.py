@@ -14,7 +14,9 @@ _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _AROUND = " \t\r\n\"'`‘’“”„«»「」『』<>()"
 _INVISIBLE = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"}
 _DEFANGED = re.compile(
-    r"(?P<scheme>\bhxxp)|\[(?P<mark>\.|:|://|dot)\]|(?P<blank>(?<=://)[ \t]{1,3})", re.IGNORECASE
+    r"(?P<scheme>\bhxxp)|\[(?P<mark>\.|:|://|dot)\]"
+    r"|(?P<blank>(?<=://)[ \t]{1,3}(?=[\w-]{1,63}\.\w))",
+    re.IGNORECASE,
 )
 _LONGEST_NAME = 253
 

@@ -107,9 +107,9 @@ def find(block: ErrorBlock) -> Mentions:
     for depth, frame in enumerate(block.frames):
         _read_fields(frame, depth, mentions)
         if frame.message:
-            _read_prose(frame.message, depth, frame.at, "message", mentions)
+            _read_prose(frame.message, depth, frame.at, mentions)
     for text, at in heading(block):
-        _read_prose(text, -1, at, "message", mentions)
+        _read_prose(text, -1, at, mentions)
     return mentions
 
 
@@ -142,10 +142,11 @@ def _read_fields(frame: ErrorFrame, depth: int, mentions: Mentions) -> None:
         key = f.key.lower().replace("_", "")
         if key == "port" or f.key.lower() in _SYMBOLS or (key == "httpbody" and unfolded):
             continue
-        clean = mentions.spring(f"{f.key}: {f.value}", f.at)
+        held = _ESCAPED.sub(r"\1", f.value) if key == "httpbody" else f.value
+        clean = mentions.spring(f"{f.key}: {held}", f.at)
         value = clean[len(straighten(f"{f.key}: ")) :].strip()
         if key not in _HOST_FACTS:
-            _scan(value, depth, f.at, "field", mentions)
+            _scan(value, depth, f.at, mentions)
         elif value and "\0" not in value:
             hosts.append((i, f, _HOST_FACTS[key]))
     for i, f, fact in hosts:
@@ -185,18 +186,18 @@ def _port_field(fields: tuple[Field, ...], index: int) -> Field | None:
     return next((f for i, f in ports if i > index), ports[-1][1] if ports else None)
 
 
-def _read_prose(text: str, depth: int, at: Location, place: str, mentions: Mentions) -> None:
-    _scan(mentions.spring(_ESCAPED.sub(r"\1", text), at), depth, at, place, mentions)
+def _read_prose(text: str, depth: int, at: Location, mentions: Mentions) -> None:
+    _scan(mentions.spring(_ESCAPED.sub(r"\1", text), at), depth, at, mentions)
 
 
-def _scan(clean: str, depth: int, at: Location, place: str, mentions: Mentions) -> None:
+def _scan(clean: str, depth: int, at: Location, mentions: Mentions) -> None:
     phrases = in_prose(clean)
     named = any(read_address(p.host) is None for p in phrases)
     for p in phrases:
         if p.is_dialled and named:
             mentions.refuse(p.text, "the address of the host that is named beside it", at)
             continue
-        evidence = (Evidence(f"{p.kind}_in_{place}", p.text[:LONGEST_SHOWN], str(at)),)
+        evidence = (Evidence(p.fact, p.text[:LONGEST_SHOWN], str(at)),)
         mentions.found.append(_mention(p, depth, at, evidence))
 
 

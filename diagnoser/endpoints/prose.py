@@ -35,53 +35,63 @@ URL = _compile(
     r"(?<![a-z0-9+.-])(?P<scheme>https?|acronis\+fes|wss?|tls|ssl)://(?:[^\s/@\"'<>\0]{1,200}@)?"
     rf"(?P<host>\[[0-9a-f:.%]{{2,60}}\]|[a-z0-9_.-]{{1,253}}+){_END}(?::(?P<port>\d{{1,7}})(?!\w))?"
 )
-# In the order in which they are tried; what one took, the next does not see.
+_TO = (
+    r"(?:to|with)\s(?:the\s)?(?:host\s|server\s)?"
+    rf"(?P<open>{_OPEN})?{_HOST}{_END}{_OPEN}?{_ANY_PORT}?"
+)
+_COMMAND = "command_line_address"
+_LOCAL = "local_service"
+# Go's "dial tcp" and "read tcp near->far": the address that a name was looked up to.
+_DIALLED = _compile(rf"(?:\bdial\stcp[46]?\s|->\s?){_HOST}:{_PORT}")
+# The facts that phrases are evidence of, in the order in which they are tried; what one took, the
+# next does not see.
 _PHRASES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("url", URL),
-    ("quoted", _compile(rf"{_OPEN}\s?{_WORD}:{_PORT}\s?{_OPEN.replace('<', '>')}")),
-    ("quoted", _compile(rf"\(\s?{_OPEN}{_HOST}{_OPEN},\s?{_PORT}")),
+    ("url_in_message", URL),
     (
-        "quoted",
+        "quoted_in_message",
+        _compile(rf"{_OPEN}\s?{_WORD}:{_PORT}\s?{_OPEN.replace('<', '>')}"),
+    ),
+    ("quoted_in_message", _compile(rf"\(\s?{_OPEN}{_HOST}{_OPEN},\s?{_PORT}")),
+    (
+        "quoted_in_message",
         _compile(
             rf"\"(?:address|host|hostname|fesAddress)\"\s?:\s?\"{_WORD}(?::{_PORT})?\""
             r"(?:[^{}\0]{0,80}?\"port\"\s?:\s?\"?(?P<far>\d{1,7}))?"
         ),
     ),
-    ("connected", _compile(rf"\bhost\s{_OPEN}?{_WORD}{_OPEN}?\s(?:via|on|at)\sport\s{_PORT}")),
-    ("dialled", _compile(rf"(?:\bdial\stcp[46]?\s|->\s?){_HOST}:{_PORT}")),
+    ("via_port", _compile(rf"\bhost\s{_OPEN}?{_WORD}{_OPEN}?\s(?:via|on|at)\sport\s{_PORT}")),
+    ("connected_to", _DIALLED),
+    ("connected_to", _compile(rf"\bconnected\s{_TO}")),
+    ("failed_to_connect_to", _compile(rf"\b(?:connect(?:ing|ion)?|tunnel)\s{_TO}")),
     (
-        "connected",
-        _compile(
-            r"\b(?:connect(?:ed|ing|ion)?|tunnel)\s(?:to|with)\s(?:the\s)?(?:host\s|server\s)?"
-            rf"(?P<open>{_OPEN})?{_HOST}{_END}{_OPEN}?{_ANY_PORT}?"
-        ),
-    ),
-    (
-        "connected",
+        "named_in_message",
         _compile(
             rf"(?:\bresolve(?:d|\sthe)?\shost(?:\s?name)?\s?:?\s?|\blookup\s){_OPEN}?{_HOST}{_END}"
         ),
     ),
-    ("connected", _compile(rf"\bports?:\s{{0,3}}{_HOST}:{_PORT}")),
-    ("connected", _compile(rf"\bDataStore:\s?{_OPEN}?{_WORD}{_END}(?::{_PORT})?")),
+    ("via_port", _compile(rf"\bports?:\s{{0,3}}{_HOST}:{_PORT}")),
+    ("data_store", _compile(rf"\bDataStore:\s?{_OPEN}?{_WORD}{_END}(?::{_PORT})?")),
     (
-        "command",
+        _COMMAND,
         _compile(rf"--(?:rain|reg-address|address)[=\s]{_OPEN}?{_WORD}{_END}(?!:/)(?::{_PORT})?"),
     ),
     (
-        "command",
+        _COMMAND,
         _compile(
             rf"\bregister_?agent[^\n\0]{{0,200}}?\s-a[=\s]{_OPEN}?{_HOST}{_END}(?!:/)(?::{_PORT})?"
         ),
     ),
     (
-        "local",
+        _LOCAL,
         _compile(
             rf"(?<![\w.@/\\-])(?P<host>localhost|127(?:\.\d{{1,3}}){{3}}|\[::1\]){_END}"
             rf"(?![\w.-]*\w)(?::{_PORT})?"
         ),
     ),
-    ("host", _compile(rf"(?<![\w.@/\\%$+-])(?P<host>{_NAME}){_END}(?![@\\])(?:{_ANY_PORT})?")),
+    (
+        "named_in_message",
+        _compile(rf"(?<![\w.@/\\%$+-])(?P<host>{_NAME}){_END}(?![@\\])(?:{_ANY_PORT})?"),
+    ),
 )
 
 _FILE = _compile(
@@ -95,19 +105,18 @@ _FILE_OR_COUNTRY = _compile(r"[^.]*\.(?:py|rs|sh|so|cc|pl)\.?")
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One place in a text that names a host; ``kind`` is the first word of its fact."""
+    """One place in a text that names a host; ``fact`` says by its key what kind of place.
 
-    kind: str
+    ``is_dialled``: the host is the address that a name was looked up to, if one stands beside it.
+    """
+
+    fact: str
     host: str
     port: str
     text: str
     scheme_port: int | None = None
     plain_text: bool = False
-
-    @property
-    def is_dialled(self) -> bool:
-        """The host is the address that a name was looked up to, if one stands beside it."""
-        return self.kind == "dialled"
+    is_dialled: bool = False
 
 
 def show(host: str, port: str) -> str:
@@ -127,31 +136,32 @@ def _is_known(port: str) -> bool:
     return port.isdecimal() and catalog.port_row(int(port)) is not None
 
 
-def _phrase(kind: str, match: re.Match[str]) -> Phrase:
+def _phrase(fact: str, match: re.Match[str]) -> Phrase:
     parts = match.groupdict()
     scheme = (parts.get("scheme") or "").lower()
     port = parts.get("port") or parts.get("far") or ""
     prefix = f"{scheme}://" if scheme else ""
     return Phrase(
-        kind,
+        fact,
         match["host"],
         port,
         prefix + show(match["host"].rstrip("."), port),
         _SCHEME_PORTS.get(scheme),
         scheme in _PLAIN_SCHEMES,
+        match.re is _DIALLED,
     )
 
 
 def _counts(phrase: Phrase, match: re.Match[str]) -> bool:
     """Whether this place makes a host of this text."""
-    if phrase.kind == "host":
+    if match.re is _PHRASES[-1][1]:
         return catalog.in_domain(phrase.host)
-    if phrase.kind in {"url", "local"} or read_address(phrase.host) is not None:
+    if phrase.fact in {"url_in_message", _LOCAL} or read_address(phrase.host) is not None:
         return True
     if ":" in phrase.host or is_file(phrase.host, phrase.port):
         return False
     if "." not in phrase.host:
-        return phrase.kind == "command" or _is_known(phrase.port)
+        return phrase.fact == _COMMAND or _is_known(phrase.port)
     # "Failed to connect to server.Please retry": there a name needs a port or quotes to be one.
     return "open" not in match.re.groupindex or bool(match["open"] or phrase.port)
 
@@ -159,7 +169,7 @@ def _counts(phrase: Phrase, match: re.Match[str]) -> bool:
 def read_url(text: str) -> Phrase | None:
     """The URL that ``text`` begins with, or ``None``."""
     match = URL.match(text)
-    return None if match is None else _phrase("url", match)
+    return None if match is None else _phrase("url_in_message", match)
 
 
 def in_prose(text: str) -> tuple[Phrase, ...]:
@@ -168,10 +178,10 @@ def in_prose(text: str) -> tuple[Phrase, ...]:
     found: list[Phrase] = []
     if "." not in text and ":" not in text:
         return ()
-    for kind, pattern in _PHRASES:
+    for fact, pattern in _PHRASES:
 
-        def take(match: re.Match[str], kind: str = kind) -> str:
-            phrase = _phrase(kind, match)
+        def take(match: re.Match[str], fact: str = fact) -> str:
+            phrase = _phrase(fact, match)
             if not _counts(phrase, match):
                 return match[0]
             found.append(phrase)

@@ -121,14 +121,15 @@ def _frames(page: Page, skipped: list[Skipped]) -> list[RawBlock]:
 
 def _without_headlines(blocks: list[ErrorBlock]) -> tuple[ErrorBlock, ...]:
     """Drops a headline whose chain is spelt out further down: it is the same error."""
-    kept = []
-    for index, block in enumerate(blocks):
-        if block.form == headlines.NAME:
-            following = next((b for b in blocks[index + 1 :] if b.form != headlines.NAME), None)
-            if following is not None and _is_same_chain(block, following):
-                continue
+    kept: list[ErrorBlock] = []
+    following: ErrorBlock | None = None
+    for block in reversed(blocks):
+        if block.form != headlines.NAME:
+            following = block
+        elif following is not None and _is_same_chain(block, following):
+            continue
         kept.append(block)
-    return tuple(kept)
+    return tuple(reversed(kept))
 
 
 def _is_same_chain(headline: ErrorBlock, block: ErrorBlock) -> bool:

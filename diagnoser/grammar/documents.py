@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
 from diagnoser.grammar.forms import MAX_LINES, Framed
-from diagnoser.grammar.values import Members, read_json
+from diagnoser.grammar.values import Members, read_json, read_prefix
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 NAME = "document"
 _MARK = re.compile(r'"(?:origin|serCode)"\s{0,8}:')
 _TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 _HINT = 'paste the whole JSON document, from its first "{" to its last "}"'
 # A page of hostile braces must not be decoded from each of them.
 _MAX_FAILURES = 500
@@ -48,15 +47,14 @@ def frame(page: Page) -> Iterator[Framed]:
                 continue
             if len(failed) >= _MAX_FAILURES:
                 return
-            try:
-                _, end = _DECODER.raw_decode(page.text, start)
-            except (ValueError, RecursionError):
+            document, end = read_prefix(page.text, start)
+            if end <= mark.start():
                 failed.add(start)
                 continue
-            if end > mark.start():
-                past = end
+            past = end
+            if _chain(document, Location(page.source, 1)):
                 yield _framed(page, start, end)
-                break
+            break
         else:
             if (cut := _cut_off(page, mark.start(), past)) is not None:
                 past = cut[1]
@@ -87,11 +85,10 @@ def _cut_off(page: Page, mark: int, past: int) -> tuple[int, int] | None:
     """A document that ends too early: its line begins with a brace and names a module."""
     index, _ = page.place(mark)
     for above in range(index, max(-1, index - 4), -1):
-        text = page.raw[above]
-        start = page.offset(above) + len(text) - len(text.lstrip())
+        start = page.offset(above)
         if start < past:
             return None
-        if text.lstrip().startswith("{"):
+        if page.raw[above].lstrip().startswith("{"):
             end = index
             while end + 1 < min(len(page), index + MAX_LINES) and page.raw[end + 1].strip():
                 end += 1
@@ -106,10 +103,16 @@ def parse(block: RawBlock) -> ErrorBlock:
     document = read_json(block.text)
     if not isinstance(document, Members):
         raise _refusal(block)
-    frames = tuple(causes_of(document, "", block.at)) or _by_terms(document, block.at)
+    frames = _chain(document, block.at)
     if not frames:
         raise _error(block, '"origin" with "module" and "code"', 0)
     return ErrorBlock(form=block.form, language=None, frames=frames, at=block.at, text=block.text)
+
+
+def _chain(document: object, at: Location) -> tuple[ErrorFrame, ...]:
+    if not isinstance(document, Members):
+        return ()
+    return tuple(causes_of(document, "", at)) or _by_terms(document, at)
 
 
 def _by_terms(document: Members, at: Location) -> tuple[ErrorFrame, ...]:

@@ -99,15 +99,19 @@ def _belongs_with_bars(page: Page, at: int, *, is_first: bool) -> int:
 
 
 def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:
-    """The same where a web form or console ate the bars: standard fields, causes, pairs."""
+    """The same where a web form or console ate the bars: standard fields, causes, pairs.
+
+    A cause is written small there; ``Error`` begins another chain.
+    """
     line = page.line(at)
     if not line:
         for skip in (1, 2):
             following = page.line(at + skip)
             if following:
-                return skip if _KNOWN.match(following) or HIT.match(following) else 0
+                is_cause = HIT.match(following) and not following.startswith("Error ")
+                return skip if _KNOWN.match(following) or is_cause else 0
         return 0
-    if _is_foreign(line):
+    if _is_foreign(line) or line.startswith("Error "):
         return 0
     if _KNOWN.match(line) or (HIT.match(line) and _KNOWN.match(page.line(at + 1))):
         return 1

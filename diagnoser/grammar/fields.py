@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 from diagnoser.grammar.scanner import MAX_FIELDS, Pairs, Scanner
-from diagnoser.grammar.values import Members, read_json, rendered
+from diagnoser.grammar.values import Members, read_prefix, rendered
 from diagnoser.model import Field, Location
 
 MAX_TEXT = 128 * 1024
@@ -45,7 +45,7 @@ def parse_fields(text: str, at: Location) -> tuple[tuple[Field, ...], tuple[str,
     if not body:
         return (), tuple(damage)
     if body.startswith("{"):
-        pairs = _strict(body)
+        pairs = _strict(body, damage)
         if pairs is None:
             pairs = Scanner(body, damage).members()
     else:
@@ -63,13 +63,17 @@ def parse_fields(text: str, at: Location) -> tuple[tuple[Field, ...], tuple[str,
     return tuple(fields), tuple(damage)
 
 
-def _strict(body: str) -> Pairs | None:
+def _strict(body: str, damage: list[str]) -> Pairs | None:
     # Line breaks would need positions that json does not give; the scanner has them.
     if "\n" in body:
         return None
-    found = read_json(body)
-    if not isinstance(found, Members):
+    found, end = read_prefix(body)
+    rest = body[end:].strip()
+    # A quote behind the object means that it ended inside a string with a brace and bare quotes.
+    if not isinstance(found, Members) or '"' in rest:
         return None
+    if rest:
+        damage.append(f"text after the fields: {rest[:40]!r}")
     return [(rendered(key), rendered(value), 0) for key, value in found]
 
 

@@ -167,23 +167,24 @@ class _Walk:
             if not line:
                 blank = at if blank is None else blank
                 continue
-            if at > start and (end := self._fields_break(line, at, closed)) is not None:
-                return end
+            if (
+                at > start
+                and (step := self._fields_break(line, is_closed=closed is not None)) is not None
+            ):
+                ends = (at,) if step is Part.MESSAGE else (closed, blank, at)
+                return next(end for end in ends if end is not None)
             if line.endswith("}") if is_object else not line.endswith(","):
                 closed, blank = at + 1, None
         return next(end for end in (closed, blank, limit) if end is not None)
 
-    def _fields_break(self, line: str, at: int, closed: int | None) -> int | None:
-        """Where the fields end if this line is none of theirs."""
+    def _fields_break(self, line: str, *, is_closed: bool) -> Part | None:
+        """What begins with this line if it is not the fields that go on."""
         found = LABELLED.fullmatch(line)
         if found is not None and Part.MESSAGE in parts_of(found["label"]):
-            return at
-        if self._landmark(line):
-            return at if closed is None else closed
+            return Part.MESSAGE
         # Behind a closing brace only the rest of a string or object goes on.
-        if closed is not None and (found is not None or line[0] not in "\"',}]{\\"):
-            return closed
-        return None
+        goes_on = not is_closed or (found is None and line[0] in "\"',}]{\\")
+        return None if goes_on and not self._landmark(line) else Part.CODE
 
     def _message_end(self, start: int, limit: int, *, is_framed: bool) -> int:
         """A message runs to the next landmark, if only its own lines can stand before that.

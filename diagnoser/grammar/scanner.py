@@ -19,7 +19,7 @@ _AFTER_VALUE = re.compile(
     r"""|,?\s{0,8}\}\s{0,8}\Z"""
     r"""|(?:,\s{0,8}(?:["'][^"'\n]{0,80}["']?)?)?\s{0,8}\Z)"""
 )
-_AFTER_KEY = re.compile(r"\s{0,8}:")
+_AFTER_KEY = re.compile(r"\s{0,8}(?::|\Z)")
 _BARE = re.compile(r"[^,}\n]{1,64}")
 _GAP = re.compile(r"[\s,]*")
 _PLAIN = {quote: re.compile(rf"[^\\\n{quote}]+") for quote in "\"'"}

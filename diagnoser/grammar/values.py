@@ -16,15 +16,24 @@ class Members(list[tuple[str, object]]):
         return next((value for name, value in reversed(self) if name == key), None)
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str
+)
+
+
 def read_json(text: str) -> object:
     """A JSON text with objects as :class:`Members` and numbers as text; ``None`` if it is none."""
+    text = text.strip()
+    found, end = read_prefix(text)
+    return found if end == len(text) else None
+
+
+def read_prefix(text: str, start: int = 0) -> tuple[object, int]:
+    """The JSON value that begins at ``start``, and where it ends; ``(None, 0)`` if none does."""
     try:
-        found: object = json.loads(
-            text, object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str
-        )
+        return _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
-        return None
-    return found
+        return None, 0
 
 
 def rendered(value: object, depth: int = 0) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,22 +52,48 @@ def contexts(trust: Trust, credentials: ClientCredentials | None) -> Contexts:
     return Contexts(_context(trust, None), presenting)
 
 
-def _context(trust: Trust, credentials: ClientCredentials | None) -> SSL.Context:
+class Hello(Enum):
+    """What a ClientHello offers. ``USUAL`` is an agent's: TLS 1.2 and 1.3, one small key share."""
+
+    USUAL = "usual"
+    TLS_1_2 = "tls-1.2"
+    TLS_1_3 = "tls-1.3"
+    LARGE = "large"
+
+
+@lru_cache(maxsize=8)
+def variant(hello: Hello) -> Contexts:
+    """A context for a control: no anchors, no certificate; only what it offers is of interest."""
+    context = _bare_context(small=hello is not Hello.LARGE)
+    if hello is Hello.TLS_1_2:
+        context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    elif hello is Hello.TLS_1_3:
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    return Contexts(context, None)
+
+
+def _bare_context(*, small: bool = True) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     # Weak keys and old servers are to be seen, not refused (level 0), and so are inspection boxes
     # without secure renegotiation (RFC 5746).
     context.set_cipher_list(b"DEFAULT@SECLEVEL=0")
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
-    context.set_tmp_ecdh(ec.SECP256R1())
+    if small:
+        context.set_tmp_ecdh(ec.SECP256R1())
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_verify(SSL.VERIFY_PEER, _tell_verification)
+    context.set_info_callback(_tell_event)
+    context.set_ocsp_client_callback(_tell_staple)
+    return context
+
+
+def _context(trust: Trust, credentials: ClientCredentials | None) -> SSL.Context:
+    context = _bare_context()
     store = context.get_cert_store()
     if store is not None:
         for anchor in trust.anchors(TrustStore.MOZILLA):
             store.add_cert(anchor)
-    context.set_verify(SSL.VERIFY_PEER, _tell_verification)
-    context.set_info_callback(_tell_event)
-    context.set_ocsp_client_callback(_tell_staple)
     if credentials is not None:
         leaf, *rest = credentials.certificates()
         context.use_certificate(leaf)

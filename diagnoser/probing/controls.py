@@ -40,7 +40,7 @@ async def ask_nonsense_name(opener: Opener, shared: Contexts, seconds: float) ->
     """
     name = f"probe-{secrets.token_hex(8)}.invalid"
     handshake = Handshake(shared, name)
-    condition, _ = await _exchange(opener, handshake, b"", seconds)
+    condition, _ = await exchange(opener, handshake, b"", seconds)
     facts = handshake.facts()
     handshake.close()
     detail = "" if facts.alert is None else str(facts.alert)
@@ -54,7 +54,7 @@ async def ask_clock(
     handshake = Handshake(shared, endpoint.server_name)
     host = sni_value(endpoint.server_name) or b""
     request = b"%s\r\nHost: %s\r\nConnection: close\r\n\r\n" % (_REQUEST.encode("ascii"), host)
-    condition, head = await _exchange(opener, handshake, request, seconds)
+    condition, head = await exchange(opener, handshake, request, seconds)
     handshake.close()
     answered_at = date_of(head)
     return ControlResult(
@@ -87,10 +87,13 @@ def date_of(head: bytes) -> datetime | None:
         return None
 
 
-async def _exchange(
+async def exchange(
     opener: Opener, handshake: Handshake, request: bytes, seconds: float
 ) -> tuple[Condition, bytes]:
-    """One handshake on a connection of its own, and the head of the answer to ``request``."""
+    """One handshake on a connection of its own, and the head of the answer to ``request``.
+
+    How it ended: met, a fatal alert, or how the connection broke; never raises.
+    """
     connection: Connection | None = None
     head = b""
     try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
-from diagnoser.model import Address, Connection, Network, Vantage
+from diagnoser.model import Address, Connection, Network, TcpFlow, Vantage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,12 +70,43 @@ class SystemConnection:
         """What has arrived, at most ``limit`` bytes; ``b""`` at the end of the stream."""
         return await asyncio.get_running_loop().sock_recv(self._pipe, limit)
 
+    def flow(self) -> TcpFlow | None:
+        """What Linux knows of the connection (``TCP_INFO``); ``None`` on any other system."""
+        option = getattr(socket, "TCP_INFO", None)
+        if option is None or platform.system() != "Linux":
+            return None
+        try:
+            return _read_flow(self._pipe.getsockopt(socket.IPPROTO_TCP, option, _FLOW_SIZE))
+        except OSError:
+            return None
+
     def abort(self) -> None:
         """Close with a reset, so that nothing lingers on either side."""
         with contextlib.suppress(OSError):
             self._pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
             self._pipe.close()
+
+
+# struct tcp_info of linux/tcp.h: eight bytes, 24 words, then 64-bit counters. It only ever grows, so
+# an old kernel gives less of it.
+_FLOW_SIZE = 256
+_WORDS, _ACKNOWLEDGED, _OUT_OF_ORDER = (8, 24), 120, 224
+_UNACKNOWLEDGED, _SELECTIVELY, _RETRANSMITTED = 4, 5, 23
+
+
+def _read_flow(info: bytes) -> TcpFlow | None:
+    if len(info) < _ACKNOWLEDGED + 8:
+        return None
+    words = struct.unpack_from(f"{_WORDS[1]}I", info, _WORDS[0])
+    late = struct.unpack_from("I", info, _OUT_OF_ORDER)[0] if len(info) >= 228 else None
+    return TcpFlow(
+        unacknowledged=words[_UNACKNOWLEDGED],
+        selectively_acknowledged=words[_SELECTIVELY],
+        retransmitted=words[_RETRANSMITTED],
+        bytes_acknowledged=struct.unpack_from("Q", info, _ACKNOWLEDGED)[0],
+        out_of_order=late,
+    )
 
 
 @dataclass(frozen=True, slots=True)

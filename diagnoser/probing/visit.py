@@ -16,6 +16,7 @@ from diagnoser.model import (
     Connection,
     ControlResult,
     Endpoint,
+    Measured,
     Network,
     Origin,
     ProbeResult,
@@ -25,7 +26,7 @@ from diagnoser.model import (
     TlsFacts,
     Transport,
 )
-from diagnoser.probing import controls, stages
+from diagnoser.probing import controls, other_ports, second_round, stages
 from diagnoser.probing.contexts import Contexts, contexts
 from diagnoser.probing.handshake import Handshake
 
@@ -49,6 +50,16 @@ _WORTH_ASKING = frozenset(
         Condition.HANDSHAKE_TIMED_OUT,
         Condition.FATAL_ALERT,
         Condition.CLIENT_CERTIFICATE_REFUSED,
+    }
+)
+
+
+_CUT_OFF = frozenset(
+    {
+        Condition.CONNECTION_RESET,
+        Condition.CONNECTION_CLOSED,
+        Condition.HANDSHAKE_TIMED_OUT,
+        Condition.UNCLASSIFIED,
     }
 )
 
@@ -194,15 +205,24 @@ class _Visit:
             return
         result, self.addresses, opened = await stages.connect(self.network, addresses, self._left())
         if not self._note(result):
+            if result.condition is Condition.CONNECTION_TIMED_OUT and self.proxy is None:
+                await self._ask_other_ports(addresses)
             return
         if opened is None:
             self._note_reset_at_once()
+            reset = next(
+                a for a in self.addresses if a.condition is Condition.CONNECTION_RESET
+            )
+            if self._is_cut_off():
+                await self._ask_second_round(Address(reset.address, reset.port))
             return
         try:
             await self._converse(opened)
         finally:
             opened.connection.abort()
-        if self._is_in_doubt():
+        if self._is_cut_off():
+            await self._ask_second_round(opened.address)
+        elif self._is_in_doubt():
             await self._ask_controls(opened.address)
 
     def _left(self) -> float:
@@ -242,11 +262,36 @@ class _Visit:
         self._note(await stages.shake_hands(opened, handshake, early, self._left(), overall))
         facts = handshake.facts()
         handshake.close()
+        if not facts.bytes_received and isinstance(opened.connection, Measured):
+            facts = replace(facts, flow=opened.connection.flow())
         verdict, opinions = stages.verify(
             self.trust, handshake.chain_ders, self.endpoint.role, self.at
         )
         self._note(verdict)
         self.tls = replace(facts, verify=opinions)
+
+    def _is_cut_off(self) -> bool:
+        """The handshake died before the peer had shown who it is, and without saying why."""
+        ended = self.reached.get(Stage.HANDSHAKE)
+        if ended is None or ended.condition not in _CUT_OFF or self._left() < _LEAST:
+            return False
+        return self.tls is None or self.tls.end_entity is None
+
+    async def _ask_second_round(self, address: Address) -> None:
+        async def opener() -> tuple[Connection, bytes]:
+            return await self._open_again(address)
+
+        seconds = min(second_round.SECONDS, self._left())
+        self.controls = await second_round.ask_second_round(opener, self.endpoint, seconds)
+
+    async def _ask_other_ports(self, addresses: Sequence[Address]) -> None:
+        """A silent port: is it the port or the host? Asked of the first two addresses at most."""
+        seconds = min(second_round.SECONDS, self._left())
+        if seconds < _LEAST:
+            return
+        self.controls = await other_ports.ask_other_ports(
+            self.network, self.endpoint, addresses[:2], seconds
+        )
 
     def _is_in_doubt(self) -> bool:
         if self.tls is None or self.reached[Stage.HANDSHAKE].condition not in _WORTH_ASKING:

@@ -32,13 +32,9 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     told = words.causes[verdict.rule]
     applies = verdict.finding.standing is Standing.APPLIES
     facts = _facts(verdict, diagnosis, report, words)
-    summary = told.summary if applies else told.suspected
-    if not applies and not placeholders(summary) <= facts.keys():
-        # The error alone raised the suspicion, so nothing that the sentence quotes was seen.
-        summary = words.phrases["suspected_unseen"].format(cause=told.title)
     return Wording(
         title=told.title,
-        summary=_fill(summary, facts),
+        summary=_fill(told.summary if applies else told.suspected, facts),
         remedy=tuple(_fill(step, facts) for step in told.remedy),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )

@@ -1,0 +1,238 @@
+"""What the statements of a transcript mean: how each stage ended, and the facts of TLS.
+
+Decided by numbers (errno, Winsock number, alert, reason code, byte counts). Only for name lookups
+do transcripts hold no number, and the resolver's sentence has to do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from diagnoser.certificates import alert_name, verify_code_name
+from diagnoser.evidence.numbers import FailureNumber, failure, system_failure, verify_code
+from diagnoser.evidence.statements import Statements
+from diagnoser.model import (
+    Aftermath,
+    Alert,
+    Condition,
+    Direction,
+    Endpoint,
+    Stage,
+    StageResult,
+    TlsFacts,
+    TrustStore,
+    VerifyResult,
+)
+
+if TYPE_CHECKING:
+    from diagnoser.probing import Trust
+
+# Codes that an openssl without roots gives to every chain, and those that follow from them.
+_STORELESS = frozenset({2, 18, 19, 20, 21, 27})
+# RFC 8446 section 6.2: what a server says of a client's certificate.
+_CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
+_NOT_FOUND = (
+    "name or service not known",
+    "nodename nor servname provided",
+    "no such host is known",
+    "no address associated",
+    "name does not resolve",
+    "unknown host",
+)
+_RECORD_HEADER, _ALERT_RECORD = 5, 7
+
+
+def tls_of(
+    said: Statements, endpoint: Endpoint, at: datetime, trust: Trust | None, *, shown: bool
+) -> TlsFacts | None:
+    """The TLS facts of a run; ``None`` where it did not come to a handshake."""
+    if not said.connected and not said.chain:
+        return None
+    alert = None
+    if said.alert is not None:
+        alert = Alert(2, said.alert, alert_name(said.alert), Direction.RECEIVED)
+    return TlsFacts(
+        version=said.version,
+        cipher=said.cipher,
+        alert=alert,
+        verify=(*_public_opinions(said, endpoint, at, trust), *_own_opinion(said)),
+        verify_errors=tuple(_verify_errors(said)),
+        received_chain=said.chain,
+        client_certificate_requested=said.asked,
+        client_certificate_sent=bool(said.asked) and shown,
+        client_ca_names=said.ca_names,
+        aftermath=Aftermath.ALERT if _is_late(said) else Aftermath.TICKET if said.ticket else None,
+        bytes_sent=said.sent,
+        bytes_received=said.received,
+        ocsp=said.ocsp,
+    )
+
+
+def _is_late(said: Statements) -> bool:
+    """An alert after a finished TLS 1.3 handshake (RFC 8446 section 4.4.2.4)."""
+    return said.alert is not None and said.cipher is not None and said.version == "TLSv1.3"
+
+
+def _public_opinions(
+    said: Statements, endpoint: Endpoint, at: datetime, trust: Trust | None
+) -> tuple[VerifyResult, ...]:
+    """What the public bundle and the role's anchors say of a chain that is there in full.
+
+    The store of the machine that reads the transcript has no say: it is another machine.
+    """
+    if trust is None or not said.ders or len(said.ders) < len(said.chain):
+        # Where only the end-entity certificate is whole, its path cannot be built from here.
+        return ()
+    return opinions(trust, said.ders, at)
+
+
+def opinions(trust: Trust, ders: tuple[bytes, ...], at: datetime) -> tuple[VerifyResult, ...]:
+    """The verdicts of the stores that are the same everywhere."""
+    stores = [s for s in (TrustStore.MOZILLA, TrustStore.ROLE) if s in trust.stores]
+    try:
+        return tuple(trust.verify(ders, store, at) for store in stores)
+    except ValueError:
+        return ()
+
+
+def _verify_errors(said: Statements) -> list[VerifyResult]:
+    found = []
+    for number, text, depth in said.verify_errors:
+        code = verify_code(number, text)
+        found.append(VerifyResult(code, verify_code_name(code), TrustStore.SYSTEM, depth))
+    return found
+
+
+def _own_opinion(said: Statements) -> tuple[VerifyResult, ...]:
+    """What the store of the machine where s_client ran says, as far as it says anything."""
+    if not said.chain or said.verify_code is None or said.failed_cipher:
+        return ()
+    errors = _verify_errors(said)
+    final = verify_code(*said.verify_code)
+    if final in _STORELESS or any(e.code in _STORELESS for e in errors):
+        return ()
+    if errors and final != 0:
+        return (errors[0],)
+    depth = 0 if final else None
+    return (VerifyResult(final, verify_code_name(final), TrustStore.SYSTEM, depth),)
+
+
+def stages_of(
+    said: Statements, tls: TlsFacts | None, *, proxy: str | None
+) -> tuple[StageResult, ...]:
+    """All stages of a run in order, each with what the text shows of it."""
+    if (failed := _before_tls(said, proxy)) is not None:
+        return _completed(failed)
+    through = "no proxy" if proxy is None else f"through {proxy}"
+    return (
+        StageResult(Stage.RESOLVE, Condition.MET),
+        StageResult(Stage.CONNECT, Condition.MET),
+        StageResult(Stage.TUNNEL, Condition.MET, through),
+        _handshake(said),
+        _verified(said, tls),
+    )
+
+
+def _completed(results: tuple[StageResult, ...]) -> tuple[StageResult, ...]:
+    """Stages after the one that failed were not reached."""
+    rest = tuple(Stage)[len(results) :]
+    return (*results, *(StageResult(s, Condition.NOT_REACHED) for s in rest))
+
+
+def _before_tls(said: Statements, proxy: str | None) -> tuple[StageResult, ...] | None:
+    resolved = StageResult(Stage.RESOLVE, Condition.MET)
+    reached = StageResult(Stage.CONNECT, Condition.MET)
+    if said.proxy_status is not None:
+        login = said.proxy_status == 407
+        condition = Condition.PROXY_AUTHENTICATION_REQUIRED if login else Condition.TUNNEL_REFUSED
+        detail = f"{proxy or 'the proxy'} answered {said.proxy_status}"
+        refused = StageResult(Stage.TUNNEL, condition, detail, error=said.proxy_status)
+        return (resolved, reached, refused)
+    if said.connected or said.chain:
+        return None
+    row = _system_failure(said)
+    if row is not None and row.condition in (
+        Condition.NAME_NOT_FOUND,
+        Condition.NAME_LOOKUP_FAILED,
+    ):
+        return (StageResult(Stage.RESOLVE, row.condition, row.name, error=row.number),)
+    if said.lookup is not None and row is None:
+        known = any(text in said.lookup.lower() for text in _NOT_FOUND)
+        condition = Condition.NAME_NOT_FOUND if known else Condition.NAME_LOOKUP_FAILED
+        return (StageResult(Stage.RESOLVE, condition, said.lookup),)
+    if row is not None:
+        return (resolved, StageResult(Stage.CONNECT, row.condition, row.name, error=row.number))
+    number = next((n for call, n in said.failures if call == "connect"), None)
+    detail = "s_client gave no number that is known"
+    return (resolved, StageResult(Stage.CONNECT, Condition.UNCLASSIFIED, detail, error=number))
+
+
+def _system_failure(said: Statements) -> FailureNumber | None:
+    """errno as printed, else as packed into an error code: Windows prints ``errno=0`` always."""
+    numbers = [n for _, n in said.failures if n > 0]
+    numbers += [c.system for c in said.codes if c.system]
+    return next((row for n in numbers if (row := system_failure(n)) is not None), None)
+
+
+def _handshake(said: Statements) -> StageResult:
+    def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
+        return StageResult(Stage.HANDSHAKE, condition, detail, error=error)
+
+    if said.alert is not None:
+        name = f"{alert_name(said.alert)}({said.alert})"
+        if said.received == _RECORD_HEADER:
+            # LibreSSL takes any foreign byte for an alert; an alert record has 7 bytes.
+            return ended(Condition.NOT_TLS, "5 bytes were read, and no TLS record")
+        if said.asked and said.alert in _CLIENT_REFUSALS:
+            return ended(Condition.CLIENT_CERTIFICATE_REFUSED, name, said.alert)
+        return ended(Condition.FATAL_ALERT, name, said.alert)
+    for code in said.codes:
+        row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
+        if row is not None and row.condition in (Condition.NOT_TLS, Condition.CONNECTION_CLOSED):
+            return ended(row.condition, row.name)
+    broken = said.no_certificate or said.failed_cipher or not said.chain
+    row = _system_failure(said)
+    if row is not None and broken:
+        return ended(row.condition, row.name, row.number)
+    if not broken:
+        return ended(Condition.MET, _how_complete(said))
+    if said.codes:
+        return ended(Condition.UNCLASSIFIED, f"error {said.codes[0].code:08X}")
+    if said.received == _RECORD_HEADER:
+        return ended(Condition.NOT_TLS, "5 bytes were read, and no TLS record")
+    if said.received == _ALERT_RECORD:
+        return ended(Condition.FATAL_ALERT, "an alert; its number was not saved (use 2>&1)")
+    if said.no_certificate or said.failed_cipher:
+        return ended(Condition.CONNECTION_CLOSED, f"{said.received or 0} bytes were read")
+    # Every other end makes s_client print more than this line.
+    return ended(Condition.HANDSHAKE_TIMED_OUT, "nothing follows CONNECTED")
+
+
+def _how_complete(said: Statements) -> str:
+    if said.received is None:
+        return "a chain was received; the end of the handshake is not in the text"
+    traffic = f"{said.sent} bytes sent, {said.received} received"
+    return traffic if said.has_stderr else f"{traffic}; stderr was not saved"
+
+
+def _verified(said: Statements, tls: TlsFacts | None) -> StageResult:
+    def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
+        return StageResult(Stage.VERIFY, condition, detail, error=error)
+
+    if tls is None or not said.chain:
+        detail = "no certificate was received, whatever the return code says"
+        return ended(Condition.NOT_REACHED, detail)
+    told = ", ".join(f"{v.trust_store.value}: {v.name} ({v.code})" for v in tls.verify)
+    counting = [v for v in tls.verify if v.trust_store is not TrustStore.SYSTEM]
+    if any(v.code == 0 for v in counting or tls.verify):
+        return ended(Condition.MET, told)
+    if tls.verify:
+        return ended(Condition.CERTIFICATE_REJECTED, told, (counting or list(tls.verify))[0].code)
+    code = said.verify_code[0] if said.verify_code else next(
+        (n for n, _, _ in said.verify_errors), None
+    )
+    shown = "nothing" if code is None else f"{verify_code_name(code)} ({code})"
+    return ended(
+        Condition.UNCLASSIFIED, f"s_client says {shown}; without its store that proves nothing"
+    )

@@ -1,0 +1,264 @@
+"""``openssl s_client`` transcripts of every version since 0.9.8, as probes.
+
+``Verify return code`` is not believed by itself: 0 is printed when no certificate came at all, and
+19, 20, 21 by every openssl without a store of roots (KB 70285: the good example has 19). Where
+the PEM is whole the chain is verified again, against the public bundle and the role's anchors; the
+code of the transcript counts as the opinion of the machine it was made on only where it says more
+than "no such root in my store".
+
+A transcript without its command line does not say whom it is about. Its endpoint then is the one
+name that the certificate bears, else :data:`UNKNOWN_HOST`, which never resolves (RFC 6761 section
+6.4); port 0 reads "not known". :mod:`~diagnoser.evidence.joining` may know better from the error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from diagnoser import catalog
+from diagnoser.certificates import name_matches
+from diagnoser.evidence.outcomes import stages_of, tls_of
+from diagnoser.evidence.statements import Statements, read_statements, tidy
+from diagnoser.model import (
+    CertificateFacts,
+    Endpoint,
+    Evidence,
+    Origin,
+    ProbeResult,
+    Role,
+    Transport,
+)
+
+if TYPE_CHECKING:
+    from diagnoser.probing import Trust
+
+UNKNOWN_HOST = "unknown-host.invalid"
+UNKNOWN_PORT = 0
+MOST_RUNS = 500
+# A run with a long chain, a session and its tickets has some 20 KiB.
+LONGEST_RUN = 512 * 1024
+
+_COMMAND = re.compile(r"\bs_client\b(?P<options>(?:(?!CONNECTED\(|Connecting to )[^\n]){0,2000})")
+_ANCHOR = re.compile(
+    r"(?P<command>\bs_client\b)|(?P<connected>CONNECTED\()|(?P<begun>Connecting to [0-9a-fA-F])"
+    r"|(?P<chain>Certificate chain)|(?P<failed>connect:errno=|gethostbyname failure|HTTP CONNECT failed)"
+)
+_OVER = re.compile(
+    r"^(?:closed|DONE|---|read R BLOCK|read:errno=\d+|write:errno=\d+|connect:errno=-?\d+"
+    r"|\s*Verify return code:[^\n]*|\s*Extended master secret:[^\n]*|\s*Max Early Data:[^\n]*)$",
+    re.MULTILINE,
+)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
+_OPTION = r"(?<!\S)-{1,2}%s[= ]\s*[\"']?([^\s\"']+)"
+_CONNECT, _HOST_OPTION, _PORT_OPTION, _NAME, _CERT, _PROXY = (
+    re.compile(_OPTION % name)
+    for name in ("connect", "host", "port", "servername", "cert", "proxy")
+)
+_PEER = re.compile(r"Connecting to ([0-9a-fA-F.:]{3,45})")
+_EVIDENT = re.compile(
+    r"CONNECTED\([0-9A-Fa-f]{8}\)|(?m:^[ \t>]*Certificate chain\b)|Certificate chain\s+0 s:"
+    r"|connect:errno=-?\d|verify error:num=\d|Verify return code: ?\d|no peer certificate available"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Whom a run was about, as far as its command or the text says."""
+
+    host: str | None = None
+    port: int | None = None
+    server_name: str | None = None
+    hides_name: bool = False
+    shows_certificate: bool = False
+    proxy: str | None = None
+
+
+def is_transcript(text: str) -> bool:
+    """Whether ``text`` holds output of s_client; a command alone is none."""
+    return _EVIDENT.search(text) is not None
+
+
+def read_transcripts(
+    text: str, source: str, at: datetime, trust: Trust | None = None
+) -> tuple[ProbeResult, ...]:
+    """One probe for each run of s_client in ``text``, in its order. Never raises.
+
+    ``at`` is when the file was written; the run's own ``Start Time`` is preferred. The vantage is
+    the machine where the file was made, of which only the name of the file is known. Runs that
+    repeat another one's end-entity certificate without saying whom they asked are left out.
+    """
+    if not is_transcript(text):
+        return ()
+    found: list[ProbeResult] = []
+    for run in _runs(tidy(text))[:MOST_RUNS]:
+        command = _COMMAND.search(run)
+        said = read_statements(run[:LONGEST_RUN])
+        if _says_nothing(said):
+            continue
+        target = _target(command["options"] if command else "", run)
+        found.append(_probe(said, target, source, said.started or at, trust))
+    return tuple(p for p in found if not _is_repeated(p, found))
+
+
+def _says_nothing(said: Statements) -> bool:
+    told = said.connected or said.chain or said.failures or said.no_certificate
+    return not told and said.lookup is None and said.proxy_status is None and not said.codes
+
+
+def _runs(text: str) -> list[str]:
+    """Cut where the next run begins; a run's errors may stand above its ``CONNECTED`` line."""
+    cuts = [0]
+    seen: set[str] = set()
+    for match in _ANCHOR.finditer(text):
+        kind = match.lastgroup or ""
+        over = seen & {"connected", "chain", "failed"}
+        again = {
+            "command": bool(over) or "command" in seen,
+            "connected": bool(seen & {"connected", "chain", "failed"}),
+            "begun": bool(over),
+            "chain": "chain" in seen,
+            "failed": bool(seen & {"connected", "chain", "failed"}),
+        }[kind]
+        if again:
+            start = match.start()
+            if kind != "command":
+                ends = [m.end() for m in _OVER.finditer(text, cuts[-1], start)]
+                start = ends[-1] if ends else start
+            else:
+                start = text.rfind("\n", cuts[-1], start) + 1 or start
+            cuts.append(max(start, cuts[-1]))
+            seen = set()
+        seen.add(kind)
+    return [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True) if b > a]
+
+
+def _target(options: str, run: str) -> _Target:
+    given = _CONNECT.search(options)
+    host, port = _split(given[1]) if given else (None, None)
+    if given is None and (named := _HOST_OPTION.search(options)):
+        host, _ = _split(named[1])
+        number = _PORT_OPTION.search(options)
+        port = int(number[1]) if number and number[1].isdigit() else None
+    if host is None and (peer := _PEER.search(run)):
+        host, _ = _split(f"[{peer[1]}]" if ":" in peer[1] else peer[1])
+    name, proxy = _NAME.search(options), _PROXY.search(options)
+    return _Target(
+        host=host,
+        port=port if port is not None and 0 < port < 65536 else None,
+        server_name=name[1].lower() if name and _HOST.fullmatch(name[1]) else None,
+        hides_name="-noservername" in options,
+        shows_certificate=_CERT.search(options) is not None,
+        proxy=proxy[1] if proxy else None,
+    )
+
+
+def _split(text: str) -> tuple[str | None, int | None]:
+    """``host:port``, ``[v6]:port`` or a host alone; nothing for what can be no host."""
+    bare = text.strip("\"'")
+    host, colon, port = bare.rpartition(":")
+    if not colon or (bare.startswith("[") and bare.endswith("]")):
+        host, port = bare, ""
+    host = host.strip("[]").rstrip(".").lower()
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _HOST.fullmatch(host):
+            return None, None
+    return host, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _endpoint(said: Statements, target: _Target, source: str) -> Endpoint:
+    leaf = said.chain[0] if said.chain else None
+    told, host = "command", target.host
+    if host is None or (_is_literal(host) and target.server_name is None and target.port is None):
+        if leaf is not None and (only := _only_name(leaf)) is not None:
+            told, host = "certificate", only
+    known = host is not None
+    name = host or UNKNOWN_HOST
+    is_storage = leaf is not None and "AcronisStorage" in leaf.subject.values("OU")
+    role, reason = catalog.role_of(name, target.port) if known else (Role.UNKNOWN, "no name")
+    if role is Role.UNKNOWN and is_storage:
+        role, reason = Role.STORAGE, "subject OU=AcronisStorage (KB 70285)"
+    row = catalog.roles()[role]
+    fallback = row.ports[0] if role is not Role.UNKNOWN and len(row.ports) == 1 else UNKNOWN_PORT
+    return Endpoint(
+        host=name,
+        port=target.port or fallback,
+        role=role,
+        server_name=_reference(name, said, target, leaf),
+        client_certificate=row.client_certificate,
+        transport=Transport.TLS,
+        derivation=(
+            Evidence("transcript_target", f"{name} ({told if known else 'not told'})", source),
+            Evidence("role", role.value, f"catalogue: {reason}"),
+        ),
+    )
+
+
+def _only_name(leaf: CertificateFacts) -> str | None:
+    names = leaf.dns_names if leaf.dns_names else leaf.subject.values("CN")
+    # A wildcard stands for any host, so that no name beside it is the one.
+    hosts = [n.lower() for n in names if "." in n and _HOST.fullmatch(n)]
+    return hosts[0] if len(names) == len(hosts) == 1 else None
+
+
+def _reference(
+    host: str, said: Statements, target: _Target, leaf: CertificateFacts | None
+) -> str | None:
+    """The name that the certificate is held against. Before 1.1.1 no SNI was sent unless asked
+    for, so that a default certificate for another name proves nothing."""
+    if target.server_name is not None:
+        return target.server_name
+    if host == UNKNOWN_HOST or _is_literal(host):
+        return None
+    matches = leaf is not None and name_matches(host, leaf)
+    return None if (said.slashed or target.hides_name) and not matches else host
+
+
+def _probe(
+    said: Statements, target: _Target, source: str, at: datetime, trust: Trust | None
+) -> ProbeResult:
+    endpoint = _endpoint(said, target, source)
+    tls = tls_of(said, endpoint, at, trust, shown=target.shows_certificate)
+    return ProbeResult(
+        endpoint=endpoint,
+        stages=stages_of(said, tls, proxy=target.proxy),
+        at=at,
+        vantage=f"where {source} was made",
+        origin=Origin.TRANSCRIPT,
+        tls=tls,
+        proxy=target.proxy or ("not named" if said.proxy_status is not None else None),
+    )
+
+
+def _is_repeated(probe: ProbeResult, found: list[ProbeResult]) -> bool:
+    """An excerpt of another run: the same certificate, and not a word on whom it was asked of."""
+    leaf = probe.tls.end_entity if probe.tls else None
+    if leaf is None or probe.endpoint.host != UNKNOWN_HOST:
+        return False
+    return any(
+        other is not probe
+        and other.endpoint.host != UNKNOWN_HOST
+        and other.tls is not None
+        and other.tls.end_entity is not None
+        and (other.tls.end_entity.subject, other.tls.end_entity.issuer)
+        == (leaf.subject, leaf.issuer)
+        for other in found
+    )
+
+
+def retarget(probe: ProbeResult, endpoint: Endpoint) -> ProbeResult:
+    """The same observation, said of the endpoint that it turned out to be about."""
+    return replace(probe, endpoint=endpoint)

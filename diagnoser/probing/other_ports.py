@@ -1,0 +1,45 @@
+"""A port that says nothing: another port of the same host tells the port from the host."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from diagnoser.model import Address, Condition, Control, ControlResult
+from diagnoser.probing.conditions import condition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from diagnoser.model import Endpoint, Network
+
+# The ports that Acronis' services have in common (Cyber Protect Cloud user guide 26.02).
+_PORTS = (443, 8443, 44445)
+_TELLING = (Condition.MET, Condition.CONNECTION_REFUSED)
+
+
+async def ask_other_ports(
+    network: Network, endpoint: Endpoint, addresses: Sequence[Address], seconds: float
+) -> tuple[ControlResult, ...]:
+    """One control a port; a port's best answer over the addresses stands. Nothing is sent."""
+    ports = [p for p in _PORTS if p != endpoint.port][:2]
+    return tuple(await asyncio.gather(*(_ask(network, addresses, p, seconds) for p in ports)))
+
+
+async def _ask(
+    network: Network, addresses: Sequence[Address], port: int, seconds: float
+) -> ControlResult:
+    asked = [_attempt(network, Address(a.host, port), seconds) for a in addresses]
+    ended = await asyncio.gather(*asked)
+    condition = next((c for c in _TELLING if c in ended), ended[0])
+    return ControlResult(Control.OTHER_PORT, str(port), condition)
+
+
+async def _attempt(network: Network, address: Address, seconds: float) -> Condition:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            connection = await network.connect(address)
+    except OSError as error:
+        return Condition.CONNECTION_TIMED_OUT if limit.expired() else condition_of(error)
+    connection.abort()
+    return Condition.MET

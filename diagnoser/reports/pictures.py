@@ -1,0 +1,197 @@
+"""The pictures of the HTML report, as inline SVG made from the facts.
+
+All are drawn 360 units wide, so that a telephone shows them at full size. Every picture carries a
+title and a description; the page sets the same facts as text beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from diagnoser.catalog import Words
+from diagnoser.model import Condition, ProbeResult, Stage, StageResult
+from diagnoser.reports.measuring import shorten
+
+_WIDTH = 360
+_LEFT, _RIGHT = 24, 336
+_STEP = 46
+# Nothing came back: the arrow ends on the way. Everything else is an answer of the far side.
+_SILENT = (
+    Condition.CONNECTION_TIMED_OUT,
+    Condition.HANDSHAKE_TIMED_OUT,
+    Condition.NETWORK_UNREACHABLE,
+    Condition.NAME_LOOKUP_FAILED,
+    Condition.UNCLASSIFIED,
+)
+_MOMENT = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)[T ]+(\d\d?):(\d\d)(?::(\d\d))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One certificate of a drawn chain: what it says, and whether it is foreign or not received."""
+
+    lines: tuple[str, ...]
+    note: str = ""
+    is_foreign: bool = False
+    is_absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One case on the time line: its name, first and last time as logged, how often."""
+
+    label: str
+    first: str
+    last: str
+    count: int
+
+
+def ladder(probe: ProbeResult, words: Words) -> str:
+    """The probe as a ladder: an arrow a stage, the one that failed marked, its time beside it."""
+    height = 58 + _STEP * len(probe.stages)
+    say = words.phrases
+    parts = [
+        _text(_LEFT - 12, 20, shorten(say["this_machine"], 20), "strong"),
+        _text(_RIGHT + 12, 20, shorten(str(probe.endpoint), 30), "strong", "end"),
+        _line("life", _LEFT, 30, _LEFT, height - 12),
+        _line("life", _RIGHT, 30, _RIGHT, height - 12),
+    ]
+    for number, stage in enumerate(probe.stages):
+        parts += _rung(stage, 60 + _STEP * number, words)
+    told = "; ".join(f"{stage_word(s.stage, words)}: {ending(s, words)}" for s in probe.stages)
+    return _picture(height, f"{say['ladder']}: {probe.endpoint}", told, parts)
+
+
+def stage_word(stage: Stage, words: Words) -> str:
+    """The name of a stage in the reader's language."""
+    return words.phrases[f"stage_{stage.value}"]
+
+
+def ending(stage: StageResult, words: Words) -> str:
+    """How a stage ended, with the number that decided, in the reader's language."""
+    word = words.reasons[stage.condition.value]
+    return word if stage.error is None else f"{word} ({stage.error})"
+
+
+def spent(stage: StageResult) -> str:
+    """The time a stage took, in milliseconds, or nothing."""
+    return "" if stage.seconds is None else f"{stage.seconds * 1000:.0f} ms"
+
+
+def _rung(stage: StageResult, y: int, words: Words) -> list[str]:
+    name = stage_word(stage.stage, words)
+    after = spent(stage)
+    if stage.condition is Condition.MET:
+        label = f"✓ {name}" + (f" · {after}" if after else "")
+        return [
+            _text(_WIDTH // 2, y - 6, shorten(label, 44), "", "middle"),
+            _arrow("way", _LEFT, y, _RIGHT, y),
+        ]
+    if stage.condition is Condition.NOT_REACHED:
+        label = f"{name}: {words.reasons[stage.condition.value]}"
+        return [
+            _text(_WIDTH // 2, y - 6, shorten(label, 44), "small", "middle"),
+            _line("idle", _LEFT, y, _RIGHT, y),
+        ]
+    label = f"✗ {name}: {ending(stage, words)}" + (f" · {after}" if after else "")
+    parts = [_text(_WIDTH // 2, y - 6, shorten(label, 44), "alarmed", "middle")]
+    middle = _WIDTH // 2
+    if stage.condition in _SILENT:
+        parts += [_line("stop", _LEFT, y, middle - 7, y), _cross(middle, y)]
+    else:
+        parts += [_arrow("stop", _LEFT, y, _RIGHT, y), _arrow("stop", _RIGHT, y + 9, _LEFT, y + 9)]
+    return parts
+
+
+def chain(title: str, links: tuple[Link, ...], words: Words) -> str:
+    """Certificates one under the other, each box issued by the one below it."""
+    parts, y = [], 14
+    for number, link in enumerate(links):
+        height = 18 + 18 * (len(link.lines) + bool(link.note))
+        kind = "alarm" if link.is_foreign else "box absent" if link.is_absent else "box"
+        parts.append(
+            f'<rect class="{kind}" x="14" y="{y}" width="{_WIDTH - 28}" height="{height}" rx="5"/>'
+        )
+        for row, line in enumerate(link.lines):
+            style = "strong" if row == 0 else ""
+            parts.append(_text(24, y + 21 + 18 * row, shorten(line, 43), style))
+        if link.note:
+            style = "alarmed" if link.is_foreign else "small"
+            note = f"✗ {link.note}" if link.is_foreign else link.note
+            parts.append(_text(24, y + 21 + 18 * len(link.lines), shorten(note, 43), style))
+        y += height
+        if number + 1 < len(links):
+            kind = "stop" if links[number + 1].is_foreign else "way"
+            parts.append(_arrow(kind, 40, y + 28, 40, y + 2))
+            parts.append(_text(54, y + 20, words.phrases["issued_by"] + " ↓", "small"))
+            y += 30
+    told = "; ".join(", ".join((*link.lines, link.note)).rstrip(", ") for link in links)
+    return _picture(y + 14, title, told, parts)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The time at the start of a log line, or ``None``; zones are not compared."""
+    match = _MOMENT.search(text or "")
+    if match is None:
+        return None
+    try:
+        return datetime(*(int(n or 0) for n in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001
+    except ValueError:
+        return None
+
+
+def timeline(spans: tuple[Span, ...], words: Words) -> str:
+    """When each error was first and last seen; nothing where no error carries a time."""
+    dated = [(s, first, moment(s.last) or first) for s in spans if (first := moment(s.first))]
+    if not dated:
+        return ""
+    start, end = min(f for _, f, _ in dated), max(t for _, _, t in dated)
+    whole = max((end - start).total_seconds(), 1.0)
+    room = _WIDTH - 48
+    parts, y = [], 26
+    for span, first, last in dated:
+        x = 20 + room * (first - start).total_seconds() / whole
+        wide = max(8.0, room * (last - first).total_seconds() / whole)
+        parts.append(_text(20, y, shorten(f"{span.label}  ×{span.count}", 44), ""))
+        parts.append(
+            f'<rect class="bar" x="{x:.1f}" y="{y + 6}" width="{wide:.1f}" height="9" rx="3"/>'
+        )
+        y += 40
+    parts.append(_line("life", 20, y - 14, _WIDTH - 20, y - 14))
+    parts.append(_text(20, y + 4, f"{start:%Y-%m-%d %H:%M}", "small"))
+    parts.append(_text(_WIDTH - 20, y + 4, f"{end:%Y-%m-%d %H:%M}", "small", "end"))
+    told = "; ".join(f"{s.label}: {s.count}, {s.first} – {s.last}" for s, _, _ in dated)
+    return _picture(y + 18, words.phrases["timeline"], told, parts)
+
+
+def _picture(height: int, title: str, told: str, parts: list[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'aria-label="{escape(f"{title}. {told}")}">'
+        f"<title>{escape(title)}</title><desc>{escape(told)}</desc>{''.join(parts)}</svg>"
+    )
+
+
+def _text(x: int, y: int, text: str, style: str, anchor: str = "start") -> str:
+    return f'<text class="{style}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _line(kind: str, x: int, y: int, to_x: int, to_y: int) -> str:
+    return f'<path class="{kind}" d="M{x} {y}L{to_x} {to_y}"/>'
+
+
+def _arrow(kind: str, x: int, y: int, to_x: int, to_y: int) -> str:
+    """A line with an open head; markers would need ids that are unique in the page."""
+    if x == to_x:
+        head = f"M{to_x - 5} {to_y + 7}L{to_x} {to_y}L{to_x + 5} {to_y + 7}"
+    else:
+        back = -8 if to_x > x else 8
+        head = f"M{to_x + back} {to_y - 5}L{to_x} {to_y}L{to_x + back} {to_y + 5}"
+    return f'<path class="{kind}" d="M{x} {y}L{to_x} {to_y}{head}"/>'
+
+
+def _cross(x: int, y: int) -> str:
+    return f'<path class="stop" d="M{x - 6} {y - 6}L{x + 6} {y + 6}M{x - 6} {y + 6}L{x + 6} {y - 6}"/>'

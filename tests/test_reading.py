@@ -1,0 +1,140 @@
+"""Bytes to lines: bounded sources, encodings that nobody declared, cleaned lines."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diagnoser.errors import ExitStatus, InputError
+from diagnoser.grammar import read_blocks
+from diagnoser.reading.encodings import decode
+from diagnoser.reading.framing import Page, clean, clean_line
+from diagnoser.reading.sources import read_file, read_stream
+
+SAMPLES = Path(__file__).parents[1] / "sample_logs"
+
+
+def test_a_stream_is_read_up_to_its_limit_and_the_rest_is_listed() -> None:
+    whole = read_stream(io.BytesIO(b"x" * 10), "stdin", limit=10)
+    assert (whole.data, whole.skipped) == (b"x" * 10, ())
+    cut = read_stream(io.BytesIO(b"x" * 11), "stdin", limit=10)
+    assert cut.data == b"x" * 10
+    assert [(s.source, s.reason) for s in cut.skipped] == [
+        ("stdin", "only the first 10 bytes were read")
+    ]
+
+
+def test_an_endless_stream_ends() -> None:
+    class Endless(io.RawIOBase):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert size > 0
+            return b"Error code: 1\n" * (size // 14 + 1)
+
+    found = read_stream(Endless(), "stdin", limit=100_000)  # type: ignore[arg-type]
+    assert len(found.data) == 100_000
+    assert found.skipped
+
+
+def test_a_file_that_cannot_be_read_says_why_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file") as missing:
+        read_file(tmp_path / "no.txt")
+    assert missing.value.hint
+    assert missing.value.status is ExitStatus.NO_INPUT
+    with pytest.raises(InputError, match="is a directory") as directory:
+        read_file(tmp_path)
+    assert "diagnoser scan" in (directory.value.hint or "")
+    with pytest.raises(InputError):
+        read_file(tmp_path / "a\0b")
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    with pytest.raises(InputError):
+        read_file(file / "below")
+    assert read_file(file).data == b"x"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads every file")
+def test_a_forbidden_file_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"x")
+    file.chmod(0)
+    with pytest.raises(InputError, match="permission denied"):
+        read_file(file)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le-bom"],
+)
+@pytest.mark.parametrize(
+    "name", ["labelled-ja-ssl-write.txt", "labelled-en-ssl-write.txt", "labelled-ru-gateway.txt"]
+)
+def test_unicode_is_recognised(encoding: str, name: str) -> None:
+    text = (SAMPLES / name).read_text("utf-8")
+    data = (
+        b"\xff\xfe\0\0" + text.encode("utf-32-le")
+        if encoding == "utf-32-le-bom"
+        else text.encode(encoding)
+    )
+    assert decode(data) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "language"),
+    [
+        ("labelled-ja-ssl-write.txt", "cp932", "ja"),
+        ("labelled-ru-gateway.txt", "cp1251", "ru"),
+        ("labelled-pl-credentials.txt", "cp1250", "pl"),
+        ("labelled-es-certificate.txt", "cp1252", "es"),
+        ("labelled-pt-connect.txt", "cp1252", "pt-BR"),
+        ("labelled-new-de.txt", "cp1252", "de"),
+    ],
+)
+def test_a_code_page_is_recognised_by_the_labels(name: str, page: str, language: str) -> None:
+    text = (SAMPLES / name).read_text("utf-8")
+    assert decode(text.encode(page)) == text
+    blocks = read_blocks(decode(text.encode(page)), name).blocks
+    assert [b.language for b in blocks] == [language]
+
+
+@pytest.mark.parametrize(
+    ("label", "page"),
+    [("오류 코드", "cp949"), ("错误代码", "gbk"), ("錯誤代碼", "big5"), ("エラーコード", "cp932")],
+)
+def test_asian_code_pages_are_told_apart(label: str, page: str) -> None:
+    text = f"{label}: 307\n"
+    assert decode(text.encode(page)) == text
+
+
+def test_utf8_with_junk_stays_utf8() -> None:
+    text = "メッセージ: サーバーに接続できません"
+    assert decode(text.encode()[:-1]).startswith(text[:-1])
+    assert decode(b"\xff" + text.encode()).endswith(text)
+    assert decode("Größe".encode("cp1252")) == "Größe"
+
+
+def test_line_ends_become_one_kind() -> None:
+    assert decode(b"a\r\nb\rc\nd\r\r\ne\0f") == "a\nb\nc\nd\nef"
+
+
+def test_lines_lose_quotes_and_blanks_but_not_their_place() -> None:
+    assert clean_line("> >\u00a0 Error code:\u00a0307 \u200b\r") == "Error code:\u00a0307"
+    assert clean_line("Zusa\u0308tzlich") == "Zusätzlich"
+    assert clean("> a\n\t b\nc").shifts == (2, 2, 0)
+    page = Page("a\nbb\nccc", "x")
+    assert page.place(3) == (1, 1)
+    assert page.line(7) == ""
+    assert page.cut("form", 1, 3).at.line == 2
+
+
+@given(st.binary(max_size=2000))
+def test_any_bytes_decode(data: bytes) -> None:
+    text = decode(data)
+    assert "\0" not in text
+    assert "\r" not in text
+    text.encode()
