@@ -10,7 +10,8 @@ All keys may be left out:
     stages.connect = ["connection-refused", 111]    how a stage ended; later stages: not reached
     proxy = "proxy:3128"
     leaf = {subject = {CN = "x"}, issuer = {O = "y"}, names = ["x"], valid = [-10, 80],
-            logged = true, pointers = true}         days from the probe; logged = [days] also
+            logged = true, pointers = true, key = "RSA 1024", signature_hash = "sha1",
+            authority_key = "hex", key_id = "hex"}  days from the probe; logged = [days] also
     leaf = {bare = true, …}         only the two names are known, as in a flattened transcript
     above = [{subject = …, issuer = …}]             further received certificates
     verify = {system = 0, mozilla = 20, role = 0}   verify codes; or [code, depth]
@@ -19,6 +20,11 @@ All keys may be left out:
     version = "TLSv1.3", aftermath = "ticket", ocsp = "revoked", clear_text = "HTTP/1.1"
     minted = true                   the nonsense-name control: true, false (answered otherwise),
                                     "refused" (no certificate), "common-name" (no subjectAltName)
+    controls = {silence = "met", same-again = "connection-reset", no-name = "answered"}
+                                    "answered": with a certificate for *.acronis.com, "answered-by-
+                                    another": with one for another host; else how it ended;
+                                    other-port = {443 = "met"}
+    flow = [unacknowledged, selectively, retransmitted, bytes acknowledged, out of order]
     server_clock = -30              the server-clock control: days from the probe
     addresses = {"192.0.2.1" = "connection-refused"}
     probes = [ {…}, {…} ]           several endpoints instead of one
@@ -60,6 +66,7 @@ from diagnoser.model import (
     Stage,
     StageResult,
     Symptom,
+    TcpFlow,
     TlsFacts,
     Transport,
     TrustStore,
@@ -138,8 +145,8 @@ _KEYS = {
     "like", "endpoint", "role", "probed", "derived", "stages", "proxy", "leaf", "above", "verify",
     "asked", "sent", "authorities", "alert", "alert_sent", "version", "aftermath", "ocsp",
     "clear_text", "minted", "server_clock", "addresses", "probes", "suspects", "proven",
-    "wrapper", "symptom", "told", "rows", "code", "block", "frames", "expect", "cause",
-    "standing",
+    "controls", "flow", "wrapper", "symptom", "told", "rows", "code", "block", "frames", "expect",
+    "cause", "standing",
 }  # fmt: skip
 
 
@@ -275,6 +282,10 @@ def certificate(table: Table) -> CertificateFacts:
         timestamps=tuple(NOW + timedelta(days=d) for d in days),
         has_revocation_pointers=table.get("pointers", False),
         is_authority=False,
+        key=table.get("key", "RSA 2048"),
+        signature_hash=table.get("signature_hash", "sha256"),
+        authority_key_identifier=table.get("authority_key"),
+        subject_key_identifier=table.get("key_id"),
     )
 
 
@@ -299,6 +310,7 @@ def _tls(table: Table) -> TlsFacts:
         aftermath=Aftermath(table["aftermath"]) if "aftermath" in table else None,
         clear_text=table.get("clear_text"),
         ocsp=table.get("ocsp"),
+        flow=TcpFlow(*table["flow"]) if "flow" in table else None,
     )
 
 
@@ -315,7 +327,18 @@ def _controls(table: Table) -> tuple[ControlResult, ...]:
                 answered_at=NOW + timedelta(days=table["server_clock"]),
             )
         )
+    for word, answer in table.get("controls", {}).items():
+        answers = answer if isinstance(answer, dict) else {"": answer}
+        found += [_control(Control(word), q, a) for q, a in answers.items()]
     return tuple(found)
+
+
+def _control(control: Control, question: str, answer: str) -> ControlResult:
+    names = {"answered": ["*.acronis.com"], "answered-by-another": ["parked.example"]}.get(answer)
+    if names is None:
+        return ControlResult(control, question, Condition(answer))
+    shown = certificate({"subject": {"CN": names[0]}, "names": names})
+    return ControlResult(control, question, Condition.MET, "", shown)
 
 
 def _nonsense_control(answer: bool | str) -> ControlResult:

@@ -26,7 +26,7 @@ def test_only_the_transport_and_the_lab_import_socket() -> None:
 
 
 def test_no_module_outgrows_its_reason() -> None:
-    large = {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 330}
+    large = {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 400}
     # The nouns stand together; everything else has one reason to change and fits a few screens.
     assert large.keys() <= {"model.py"}, large
 

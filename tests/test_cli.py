@@ -263,3 +263,22 @@ def test_a_closed_pipe_is_no_crash() -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_licence_message_over_a_closed_port_is_a_closed_port() -> None:
+    holder, port = closed_port()
+    with holder:
+        done = diagnoser(
+            "sample_logs/licence-sync-en.txt", "--format", "json",
+            "--connect-to", f"eu2-cloud.acronis.com:443:127.0.0.1:{port}",
+            "--connect-to", f"eu2-cloud.acronis.com:8443:127.0.0.1:{port}",
+            expect=1,
+        )  # fmt: skip
+    case = json.loads(done.stdout)["cases"][0]
+    assert (case["cause"], case["category"], case["symptom"]) == (
+        "port-closed",
+        "closed-port",
+        "licence-sync",
+    )
+    standing = {v["rule"]: v["standing"] for v in case["verdicts"]}
+    assert standing["licence-out-of-sync"] == "undecided"

@@ -708,3 +708,13 @@ def test_a_flood_of_hosts_is_cut_and_the_cut_is_told() -> None:
     found = of_message(" ".join(f"https://h{i}.example.net/" for i in range(500)))
     assert len(found.endpoints) == 32
     assert "only the first 32 of 500" in found.refused[-1].reason
+
+
+def test_a_name_inside_acronis_data_centres_is_told_as_such() -> None:
+    at = Location("error.txt", 7)
+    text = "HTTP error: GET on 'http://accountsrv.service.consul:8080/x' failed with code 500."
+    frame = ErrorFrame(657, 18, None, (), text, at)
+    found = recognise(ErrorBlock("labelled", "en", (frame,), at, text))
+    named = [e for r in found for e in r.evidence if e.fact == "internal_name"]
+    assert [(e.value, e.origin) for e in named] == [("accountsrv.service.consul", "error.txt:7")]
+    assert derive(ErrorBlock("labelled", "en", (frame,), at, text)).endpoints == ()

@@ -316,7 +316,8 @@ def test_one_line_may_hold_two_chains() -> None:
 )
 def test_what_is_no_error_gives_no_block(text: str) -> None:
     reading = read_blocks(text, "x")
-    assert reading.blocks == reading.faults == ()
+    assert not reading.blocks
+    assert not reading.faults
     assert isinstance(explain_absence(text, "x"), BlockSyntaxError)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,17 +107,9 @@ def test_shape_works_for_the_new_and_the_old_generation() -> None:
         lambda t: "\n".join("\t\u00a0  " + line + " \u00a0" for line in t.split("\n")),
         lambda t: t.replace("\n", "\n\n"),
         lambda t: "\ufeff" + t,
-        lambda t: (
-            t.translate({ord(c): ord(c) + 0xFEE0 for c in "36"}).replace(":", "：", 3)
-            if False
-            else t.replace("307", "３０７").replace("626", "６２６")
-        ),
-        lambda t: (
-            t.upper()
-            .replace(FIELDS.upper(), FIELDS)
-            .replace(TEXT.upper(), TEXT)
-            .replace("0X50E61E3E2E723BA3", "0x50e61e3e2e723ba3")
-        ),
+        lambda t: "\n".join("* " + line for line in t.split("\n")),
+        lambda t: t.replace("307", "３０７").replace("626", "６２６"),
+        lambda t: re.sub("^[^:]+", lambda m: m[0].upper(), t, flags=re.MULTILINE),
         lambda t: "Additional info:------------------------\n" + t,
         lambda t: "Additional information:-----------\n\n" + t + "\n" + "-" * 24 + "\n",
         lambda t: "Hello,\nthis is what I get:\n" + t + "\nRegards\nA. Example",
@@ -246,7 +241,7 @@ def test_cut_anywhere_after_its_code_line_it_still_is_that_error(data: st.DataOb
     end = data.draw(st.integers(first, len(text)))
     block = one(text[:end])
     assert len(block.frames) == 1
-    assert block.root.code in (307, 307)
+    assert block.root.code == 307
     address = block.root.value("address")
     assert address in (None, "rs-us5-cloud.acronis.com")
     assert block.root.value("port") in (None, "8443")
@@ -360,8 +355,6 @@ LINK = st.tuples(
 
 
 def _json(fields: dict[str, str]) -> str:
-    import json
-
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 

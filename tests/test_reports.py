@@ -25,7 +25,8 @@ from diagnoser.model import (
 from diagnoser.reports import FORMATS, render
 from diagnoser.reports.cleaning import clean_text
 from diagnoser.reports.markdown import escape
-from diagnoser.reports.text import WIDTH, columns
+from diagnoser.reports.measuring import columns
+from diagnoser.reports.text import WIDTH
 from diagnoser.visible import visible
 
 CLOSED = {

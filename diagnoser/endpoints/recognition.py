@@ -23,13 +23,16 @@ _STATUS_TEXT = re.compile(
     r"\b(?:failed with code|failed:|HTTP(?:/\d(?:\.\d)?| status| code| error)?:?) ?([1-5]\d\d)\b",
     re.IGNORECASE,
 )
+# Names that only Acronis' data centres resolve (Consul's default domain).
+_INTERNAL_NAME = re.compile(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
 
 
 def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
     """The catalogue rows that fit ``block``: the heading's first, then a frame each, root last.
 
     Evidence: ``error_code`` (``626/307`` and the row's title), ``message`` where a text decided,
-    ``http_status`` where the frame tells one.
+    ``http_status`` where the frame tells one; ``internal_name`` in a recognition of its own, for
+    a host that exists only inside Acronis' data centres.
     """
     above: dict[str, Recognition] = {}
     for text, at in heading(block):
@@ -41,6 +44,8 @@ def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
             code = Evidence("error_code", f"{frame.name} {row.title}", str(frame.at))
             message = _message_evidence(row, frame.message or "", frame.at)
             found.append(_recognition(row, (code, *message, *_http_status(frame))))
+        if (name := _internal_name(frame)) is not None:
+            found.append(Recognition("names", "internal", (name,), ("server-side",), proven=True))
     return tuple(found)
 
 
@@ -93,6 +98,13 @@ def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence,
         return ()
     match = row.message.search(unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE]))
     return (Evidence("message", match[0][:LONGEST_SHOWN], str(at)),) if match else ()
+
+
+def _internal_name(frame: ErrorFrame) -> Evidence | None:
+    for text, at in ((frame.message or "", frame.at), *((f.value, f.at) for f in frame.fields)):
+        if match := _INTERNAL_NAME.search(text[:_LONGEST_MESSAGE]):
+            return Evidence("internal_name", match[0], str(at))
+    return None
 
 
 def _http_status(frame: ErrorFrame) -> tuple[Evidence, ...]:

@@ -1,1 +1,76 @@
-"""Evidence that others collected, read into probe results: transcripts, captures."""
+"""Evidence that others collected, made into the same record as a live probe.
+
+A support engineer rarely sits at the failing machine. What he is sent (``openssl s_client``
+transcripts, Wireshark captures, checker output, saved reports) goes through the same rules as a
+handshake of our own; the report says where it comes from.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from diagnoser.errors import InputError
+from diagnoser.evidence.captures import read_capture
+from diagnoser.evidence.checkers import (
+    Check,
+    is_checker,
+    is_moved_by_checks,
+    read_checks,
+    recognise_checks,
+)
+from diagnoser.evidence.joining import join
+from diagnoser.evidence.packets import opens_capture
+from diagnoser.evidence.replay import opens_report, read_report
+from diagnoser.evidence.transcripts import is_transcript, read_transcripts
+from diagnoser.reading.encodings import decode
+
+__all__ = [
+    "HEAD",
+    "Check",
+    "Kind",
+    "detect",
+    "explain_emptiness",
+    "is_moved_by_checks",
+    "join",
+    "read_capture",
+    "read_checks",
+    "read_report",
+    "read_transcripts",
+    "recognise_checks",
+]
+
+# How much of a file :func:`detect` wants to see: stderr may stand above the first anchor.
+HEAD = 65536
+
+
+class Kind(StrEnum):
+    """What a file is, where it is no error text."""
+
+    TRANSCRIPT = "transcript"
+    CAPTURE = "capture"
+    CHECKER = "checker"
+    REPORT = "report"
+
+
+def detect(head: bytes) -> Kind | None:
+    """What a file is that begins with ``head``, by its content; ``None``: perhaps an error text.
+
+    A text may hold an error and a transcript; this names the first of the kinds that it holds.
+    """
+    if opens_capture(head):
+        return Kind.CAPTURE
+    if opens_report(head):
+        return Kind.REPORT
+    text = decode(head)
+    if is_transcript(text):
+        return Kind.TRANSCRIPT
+    return Kind.CHECKER if is_checker(text) else None
+
+
+def explain_emptiness(source: str) -> InputError:
+    """The error for an empty file: ``s_client … > FILE`` saves stdout only (KB 70285)."""
+    return InputError(
+        f"{source} is empty: inconclusive, stderr was not saved, and openssl writes failures there",
+        hint="run it again and save both: openssl s_client -showcerts -connect HOST:PORT"
+        " > FILE 2>&1",
+    )

@@ -59,7 +59,8 @@ class OpensslCode:
     @property
     def is_lookup(self) -> bool:
         """It was raised where OpenSSL resolves names (BIO library, system failure)."""
-        return self.library == _BIO_LIBRARY and self.reason is not None
+        failed = self.reason is not None and self.reason & 0x7FFFF == _SYSTEM_LIBRARY
+        return self.library == _BIO_LIBRARY and failed
 
 
 @cache

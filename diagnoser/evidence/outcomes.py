@@ -17,7 +17,6 @@ from diagnoser.model import (
     Alert,
     Condition,
     Direction,
-    Endpoint,
     Stage,
     StageResult,
     TlsFacts,
@@ -43,9 +42,7 @@ _NOT_FOUND = (
 _RECORD_HEADER, _ALERT_RECORD = 5, 7
 
 
-def tls_of(
-    said: Statements, endpoint: Endpoint, at: datetime, trust: Trust | None, *, shown: bool
-) -> TlsFacts | None:
+def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) -> TlsFacts | None:
     """The TLS facts of a run; ``None`` where it did not come to a handshake."""
     if not said.connected and not said.chain:
         return None
@@ -56,7 +53,7 @@ def tls_of(
         version=said.version,
         cipher=said.cipher,
         alert=alert,
-        verify=(*_public_opinions(said, endpoint, at, trust), *_own_opinion(said)),
+        verify=(*_public_opinions(said, at, trust), *_own_opinion(said)),
         verify_errors=tuple(_verify_errors(said)),
         received_chain=said.chain,
         client_certificate_requested=said.asked,
@@ -75,7 +72,7 @@ def _is_late(said: Statements) -> bool:
 
 
 def _public_opinions(
-    said: Statements, endpoint: Endpoint, at: datetime, trust: Trust | None
+    said: Statements, at: datetime, trust: Trust | None
 ) -> tuple[VerifyResult, ...]:
     """What the public bundle and the role's anchors say of a chain that is there in full.
 
@@ -169,44 +166,58 @@ def _before_tls(said: Statements, proxy: str | None) -> tuple[StageResult, ...] 
 
 
 def _system_failure(said: Statements) -> FailureNumber | None:
-    """errno as printed, else as packed into an error code: Windows prints ``errno=0`` always."""
+    """Errno as printed, else as packed into an error code: Windows prints ``errno=0`` always."""
     numbers = [n for _, n in said.failures if n > 0]
     numbers += [c.system for c in said.codes if c.system]
     return next((row for n in numbers if (row := system_failure(n)) is not None), None)
 
 
 def _handshake(said: Statements) -> StageResult:
-    def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
-        return StageResult(Stage.HANDSHAKE, condition, detail, error=error)
+    condition, detail, error = _alerted(said) or _foreign(said) or _end(said)
+    return StageResult(Stage.HANDSHAKE, condition, detail, error=error)
 
-    if said.alert is not None:
-        name = f"{alert_name(said.alert)}({said.alert})"
-        if said.received == _RECORD_HEADER:
-            # LibreSSL takes any foreign byte for an alert; an alert record has 7 bytes.
-            return ended(Condition.NOT_TLS, "5 bytes were read, and no TLS record")
-        if said.asked and said.alert in _CLIENT_REFUSALS:
-            return ended(Condition.CLIENT_CERTIFICATE_REFUSED, name, said.alert)
-        return ended(Condition.FATAL_ALERT, name, said.alert)
+
+_Ended = tuple[Condition, str, int | None]
+_NO_RECORD = (Condition.NOT_TLS, "5 bytes were read, and no TLS record", None)
+
+
+def _alerted(said: Statements) -> _Ended | None:
+    if said.alert is None:
+        return None
+    if said.received == _RECORD_HEADER:
+        # LibreSSL takes any foreign byte for an alert; an alert record has 7 bytes.
+        return _NO_RECORD
+    refused = said.asked and said.alert in _CLIENT_REFUSALS
+    condition = Condition.CLIENT_CERTIFICATE_REFUSED if refused else Condition.FATAL_ALERT
+    return condition, f"{alert_name(said.alert)}({said.alert})", said.alert
+
+
+def _foreign(said: Statements) -> _Ended | None:
+    """What OpenSSL's reason codes say of an answer that is no TLS, or none at all."""
     for code in said.codes:
         row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
         if row is not None and row.condition in (Condition.NOT_TLS, Condition.CONNECTION_CLOSED):
-            return ended(row.condition, row.name)
-    broken = said.no_certificate or said.failed_cipher or not said.chain
+            return row.condition, row.name, None
+    return None
+
+
+def _end(said: Statements) -> _Ended:
+    empty = said.no_certificate or said.failed_cipher
+    if said.chain and not empty:
+        return Condition.MET, _how_complete(said), None
     row = _system_failure(said)
-    if row is not None and broken:
-        return ended(row.condition, row.name, row.number)
-    if not broken:
-        return ended(Condition.MET, _how_complete(said))
+    if row is not None:
+        return row.condition, row.name, row.number
     if said.codes:
-        return ended(Condition.UNCLASSIFIED, f"error {said.codes[0].code:08X}")
+        return Condition.UNCLASSIFIED, f"error {said.codes[0].code:08X}", None
     if said.received == _RECORD_HEADER:
-        return ended(Condition.NOT_TLS, "5 bytes were read, and no TLS record")
+        return _NO_RECORD
     if said.received == _ALERT_RECORD:
-        return ended(Condition.FATAL_ALERT, "an alert; its number was not saved (use 2>&1)")
-    if said.no_certificate or said.failed_cipher:
-        return ended(Condition.CONNECTION_CLOSED, f"{said.received or 0} bytes were read")
+        return Condition.FATAL_ALERT, "an alert; its number was not saved (use 2>&1)", None
+    if empty:
+        return Condition.CONNECTION_CLOSED, f"{said.received or 0} bytes were read", None
     # Every other end makes s_client print more than this line.
-    return ended(Condition.HANDSHAKE_TIMED_OUT, "nothing follows CONNECTED")
+    return Condition.HANDSHAKE_TIMED_OUT, "nothing follows CONNECTED", None
 
 
 def _how_complete(said: Statements) -> str:
@@ -229,8 +240,10 @@ def _verified(said: Statements, tls: TlsFacts | None) -> StageResult:
         return ended(Condition.MET, told)
     if tls.verify:
         return ended(Condition.CERTIFICATE_REJECTED, told, (counting or list(tls.verify))[0].code)
-    code = said.verify_code[0] if said.verify_code else next(
-        (n for n, _, _ in said.verify_errors), None
+    code = (
+        said.verify_code[0]
+        if said.verify_code
+        else next((n for n, _, _ in said.verify_errors), None)
     )
     shown = "nothing" if code is None else f"{verify_code_name(code)} ({code})"
     return ended(

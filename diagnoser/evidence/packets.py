@@ -91,14 +91,15 @@ def read_packets(stream: BinaryIO) -> Iterator[Packet]:
 
     Raises :class:`DamagedCapture` if the file does not begin as a capture; never for what follows.
     """
+    opened: BinaryIO | _Unzipped = stream
     magic = stream.read(4)
     if magic[:2] == _GZIP_MAGIC:
-        stream = _Unzipped(magic, stream)
-        magic = stream.read(4)
+        opened = _Unzipped(magic, stream)
+        magic = opened.read(4)
     if magic == _PCAPNG_MAGIC:
-        frames = _pcapng(stream)
+        frames = _pcapng(opened)
     elif magic in _PCAP_MAGIC:
-        frames = _pcap(stream, *_PCAP_MAGIC[magic])
+        frames = _pcap(opened, *_PCAP_MAGIC[magic])
     else:
         raise DamagedCapture("no pcap or pcapng file")
     for at, link, data, length in frames:

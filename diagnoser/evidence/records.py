@@ -16,7 +16,13 @@ from diagnoser.model import Name
 
 _CHANGE, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _REQUEST, _DONE = 1, 2, 11, 13, 14
-_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+_VERSIONS = {
+    0x0300: "SSLv3",
+    0x0301: "TLSv1",
+    0x0302: "TLSv1.1",
+    0x0303: "TLSv1.2",
+    0x0304: "TLSv1.3",
+}
 _MOST_CERTIFICATES = 20
 _MOST_NAMES = 100
 # The longest handshake that any real server sends in the clear, and the least bit more.
@@ -156,7 +162,8 @@ def _version(number: bytes) -> str:
 
 
 def _extensions(data: bytes) -> list[tuple[int, bytes]]:
-    found, place = [], 2
+    found: list[tuple[int, bytes]] = []
+    place = 2
     while place + 4 <= len(data) and len(found) < 200:
         kind = int.from_bytes(data[place : place + 2], "big")
         size = int.from_bytes(data[place + 2 : place + 4], "big")
@@ -166,7 +173,8 @@ def _extensions(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def _certificates(body: bytes) -> tuple[bytes, ...]:
-    found, place = [], 3
+    found: list[bytes] = []
+    place = 3
     while place + 3 <= len(body) and len(found) < _MOST_CERTIFICATES:
         size = int.from_bytes(body[place : place + 3], "big")
         found.append(body[place + 3 : place + 3 + size])

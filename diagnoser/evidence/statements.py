@@ -35,7 +35,8 @@ _SECRETS = re.compile(
 _RECORDS = re.compile(r"^[^\n]*\b(?:CategoryInfo|FullyQualifiedErrorId)\b[^\n]*$", re.MULTILINE)
 _QUOTE = re.compile(r"^(?:> ?)+", re.MULTILINE)
 _PEM = re.compile(
-    r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----(?:([^-]{0,30000}?)-----END (?:TRUSTED )?CERTIFICATE-----)?"
+    r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----"
+    r"(?:([^-]{0,30000}?)-----END (?:TRUSTED )?CERTIFICATE-----)?"
 )
 # A certificate taken out of the text leaves its number between these two.
 _OPEN, _SHUT = "\x02", "\x03"
@@ -69,7 +70,8 @@ _SERVER = (
 _ENTRY_ANCHOR = re.compile(r"(?<![\w.=:])\d{1,2}\s+s:")
 _VERIFY_ERROR = re.compile(
     r"(?:depth=(?P<depth>\d{1,3})\b[^\n]{0,4096}?\s+)?verify error:num=(?P<number>\d{1,3}):"
-    r"(?P<text>[^\n]{0,200}?)(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
+    r"(?P<text>[^\n]{0,200}?)"
+    r"(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
 )
 _VERIFY_CODE = re.compile(r"Verify return code:\s*(\d{1,3})\s*\(([^)\n]{0,200})\)")
 _ALERT = re.compile(r"SSL alert number (\d{1,3})\b")
@@ -82,11 +84,12 @@ _STARTED = re.compile(r"Start Time: (\d{9,11})\b")
 _PROXY = re.compile(r"HTTP CONNECT failed(?:, reason= ?|: ?)(\d{3})")
 _CA_NAMES = re.compile(
     r"Acceptable client certificate CA names\n(.{0,65536}?)"
-    r"\n(?:Client Certificate Types|Requested Signature|Peer signing|Server Temp|Peer Temp|---|SSL)",
+    r"\n(?:Client Certificate Types|Requested Signature|Peer |Server Temp|---|SSL)",
     re.DOTALL,
 )
 _ASKED = re.compile(
-    r"Acceptable client certificate CA names|Client Certificate Types:|Requested Signature Algorithms"
+    r"Acceptable client certificate CA names|Client Certificate Types:"
+    r"|Requested Signature Algorithms"
 )
 _STAPLE = re.compile(r"Cert Status: (good|revoked|unknown)")
 
@@ -222,7 +225,7 @@ def _parsed(grammar: pp.ParserElement, text: str) -> pp.ParseResults | None:
 def _certificate(
     entry: pp.ParseResults, ders: list[bytes]
 ) -> tuple[CertificateFacts, bytes | None] | None:
-    number = str(entry.get("number") or "")
+    number = _token(entry, "number")
     if number.isdigit() and int(number) < len(ders):
         try:
             return read_certificate(ders[int(number)]), ders[int(number)]
@@ -231,8 +234,12 @@ def _certificate(
     subject, issuer = read_name(str(entry["subject"])), read_name(str(entry["issuer"]))
     if subject is None or issuer is None:
         return None
-    dates = (_date(str(entry.get(key) or "")) for key in ("not_before", "not_after"))
-    return CertificateFacts(subject, issuer, None, *dates), None
+    begins, ends = (_date(_token(entry, key)) for key in ("not_before", "not_after"))
+    return CertificateFacts(subject, issuer, not_before=begins, not_after=ends), None
+
+
+def _token(entry: pp.ParseResults, key: str) -> str:
+    return str(entry[key]) if key in entry else ""
 
 
 def _date(text: str) -> datetime | None:
@@ -258,7 +265,7 @@ def _verify_errors(text: str) -> Iterator[tuple[int, str, int | None]]:
 
 def _lookup(text: str, codes: tuple[OpensslCode, ...]) -> str | None:
     """What the failed name lookup said; ``None`` where none failed."""
-    raised = any(c.library == 32 and c.reason is not None and c.reason & 0x7FFFF == 2 for c in codes)
+    raised = any(c.is_lookup for c in codes)
     for line in _CODE.finditer(text):
         if "BIO_lookup" in line[2] or "BIO_get_host_ip" in line[2]:
             return line[2].rsplit(":", 1)[-1].strip()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,8 @@ LONGEST_RUN = 512 * 1024
 _COMMAND = re.compile(r"\bs_client\b(?P<options>(?:(?!CONNECTED\(|Connecting to )[^\n]){0,2000})")
 _ANCHOR = re.compile(
     r"(?P<command>\bs_client\b)|(?P<connected>CONNECTED\()|(?P<begun>Connecting to [0-9a-fA-F])"
-    r"|(?P<chain>Certificate chain)|(?P<failed>connect:errno=|gethostbyname failure|HTTP CONNECT failed)"
+    r"|(?P<chain>Certificate chain)"
+    r"|(?P<failed>connect:errno=|gethostbyname failure|HTTP CONNECT failed)"
 )
 _OVER = re.compile(
     r"^(?:closed|DONE|---|read R BLOCK|read:errno=\d+|write:errno=\d+|connect:errno=-?\d+"
@@ -182,9 +183,11 @@ def _is_literal(host: str) -> bool:
 def _endpoint(said: Statements, target: _Target, source: str) -> Endpoint:
     leaf = said.chain[0] if said.chain else None
     told, host = "command", target.host
-    if host is None or (_is_literal(host) and target.server_name is None and target.port is None):
-        if leaf is not None and (only := _only_name(leaf)) is not None:
-            told, host = "certificate", only
+    untold = host is None or (
+        _is_literal(host) and target.server_name is None and target.port is None
+    )
+    if untold and leaf is not None and (only := _only_name(leaf)) is not None:
+        told, host = "certificate", only
     known = host is not None
     name = host or UNKNOWN_HOST
     is_storage = leaf is not None and "AcronisStorage" in leaf.subject.values("OU")
@@ -208,7 +211,7 @@ def _endpoint(said: Statements, target: _Target, source: str) -> Endpoint:
 
 
 def _only_name(leaf: CertificateFacts) -> str | None:
-    names = leaf.dns_names if leaf.dns_names else leaf.subject.values("CN")
+    names = leaf.dns_names or leaf.subject.values("CN")
     # A wildcard stands for any host, so that no name beside it is the one.
     hosts = [n.lower() for n in names if "." in n and _HOST.fullmatch(n)]
     return hosts[0] if len(names) == len(hosts) == 1 else None
@@ -231,7 +234,7 @@ def _probe(
     said: Statements, target: _Target, source: str, at: datetime, trust: Trust | None
 ) -> ProbeResult:
     endpoint = _endpoint(said, target, source)
-    tls = tls_of(said, endpoint, at, trust, shown=target.shows_certificate)
+    tls = tls_of(said, at, trust, shown=target.shows_certificate)
     return ProbeResult(
         endpoint=endpoint,
         stages=stages_of(said, tls, proxy=target.proxy),
@@ -257,8 +260,3 @@ def _is_repeated(probe: ProbeResult, found: list[ProbeResult]) -> bool:
         == (leaf.subject, leaf.issuer)
         for other in found
     )
-
-
-def retarget(probe: ProbeResult, endpoint: Endpoint) -> ProbeResult:
-    """The same observation, said of the endpoint that it turned out to be about."""
-    return replace(probe, endpoint=endpoint)

@@ -6,7 +6,7 @@ import re
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.lexicon import LABELLED, code_anchor
-from diagnoser.reading.framing import BLANKS, Page
+from diagnoser.reading.framing import BLANKS, Page, clean
 
 _CARD = re.compile(
     r"^[^\S\n]{0,8}(?:MODULE?|MODUL|MODULO|MÓDULO|МОДУЛЬ|モジュール)[^\S\n]{0,8}:?[^\S\n]{0,8}\n?\d{1,5}[^\S\n]{0,8}$",
@@ -29,7 +29,7 @@ def explain_absence(text: str, source: str) -> BlockSyntaxError:
         found = LABELLED.fullmatch(page.line(index))
         raw = page.raw[index]
         if found is not None:
-            column = len(raw) - len(raw.lstrip(BLANKS + ">")) + found.start("value")
+            column = clean(raw).shifts[0] + found.start("value")
             return _error(page, index, column, "a decimal error code after the label", _PASTE)
     for index in page.hits(_CARD):
         hint = (

@@ -88,8 +88,8 @@ class SystemConnection:
             self._pipe.close()
 
 
-# struct tcp_info of linux/tcp.h: eight bytes, 24 words, then 64-bit counters. It only ever grows, so
-# an old kernel gives less of it.
+# struct tcp_info of linux/tcp.h: eight bytes, 24 words, then 64-bit counters. It only ever grows,
+# so an old kernel gives less of it.
 _FLOW_SIZE = 256
 _WORDS, _ACKNOWLEDGED, _OUT_OF_ORDER = (8, 24), 120, 224
 _UNACKNOWLEDGED, _SELECTIVELY, _RETRANSMITTED = 4, 5, 23

@@ -210,9 +210,7 @@ class _Visit:
             return
         if opened is None:
             self._note_reset_at_once()
-            reset = next(
-                a for a in self.addresses if a.condition is Condition.CONNECTION_RESET
-            )
+            reset = next(a for a in self.addresses if a.condition is Condition.CONNECTION_RESET)
             if self._is_cut_off():
                 await self._ask_second_round(Address(reset.address, reset.port))
             return

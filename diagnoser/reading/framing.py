@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 # Blanks as pasted text has them: no-break, ideographic and zero-width ones, direction marks.
 BLANKS = " \t\r\f\v\u00a0\u2007\u202f\u3000\u200b\u200e\u200f\ufeff"
-_EDGE = BLANKS + ">"
+_EDGE = BLANKS + ">*•"
 
 
 def clean_line(line: str) -> str:
-    """``line`` without indentation, trailing blanks and ``> `` of quoted mail; in NFC."""
+    """``line`` without indentation, trailing blanks, quote marks and bullets; in NFC."""
     bare = line.lstrip(_EDGE).rstrip(BLANKS)
     return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
 

@@ -17,6 +17,7 @@ from diagnoser.model import (
     Evidence,
     Name,
     ProbeResult,
+    Recognition,
     Report,
     Skipped,
     TlsFacts,
@@ -72,7 +73,7 @@ def _case(diagnosis: Diagnosis, report: Report, words: Words) -> Json:
         "count": case.count,
         "first_seen": case.first_seen,
         "last_seen": case.last_seen,
-        "block": None if case.block is None else _block(case.block),
+        "block": None if case.block is None else _block(case.block, case.recognised),
         "endpoints": [_endpoint(e, probes.get(e.key)) for e in case.endpoints],
         "symptom": None if diagnosis.symptom is None else diagnosis.symptom.value,
         "cause": None if cause is None else cause.rule,
@@ -97,7 +98,7 @@ def _evidence(evidence: Evidence) -> Json:
     return {"fact": evidence.fact, "value": evidence.value, "origin": evidence.origin}
 
 
-def _block(block: ErrorBlock) -> Json:
+def _block(block: ErrorBlock, recognised: tuple[Recognition, ...]) -> Json:
     return {
         "form": block.form,
         "language": block.language,
@@ -105,6 +106,19 @@ def _block(block: ErrorBlock) -> Json:
         "line": block.at.line,
         "damage": list(block.damage),
         "frames": [_frame(f) for f in block.frames],
+        "recognised": [_recognition(r) for r in recognised],
+    }
+
+
+def _recognition(recognition: Recognition) -> Json:
+    return {
+        "table": recognition.table,
+        "key": recognition.key,
+        "evidence": [_evidence(e) for e in recognition.evidence],
+        "suspects": list(recognition.suspects),
+        "symptom": None if recognition.symptom is None else recognition.symptom.value,
+        "proven": recognition.proven,
+        "wrapper": recognition.wrapper,
     }
 
 
@@ -141,6 +155,7 @@ def _probe(probe: ProbeResult) -> Json:
     return {
         "origin": probe.origin.value,
         "at": _time(probe.at),
+        "vantage": probe.vantage,
         "proxy": probe.proxy,
         "stages": [
             {
@@ -186,7 +201,12 @@ def _tls(tls: TlsFacts) -> Json:
         "group": tls.group,
         "alert": None
         if alert is None
-        else {"number": alert.number, "name": alert.name, "direction": alert.direction.value},
+        else {
+            "level": alert.level,
+            "number": alert.number,
+            "name": alert.name,
+            "direction": alert.direction.value,
+        },
         "verify": None if first is None else _verified(first),
         "opinions": [_verified(v) for v in tls.verify],
         "verify_errors": [_verified(v) for v in tls.verify_errors],
@@ -239,6 +259,8 @@ def _certificate(certificate: CertificateFacts) -> Json:
         "key": c.key,
         "signature_hash": c.signature_hash,
         "is_authority": c.is_authority,
+        "authority_key_identifier": c.authority_key_identifier,
+        "subject_key_identifier": c.subject_key_identifier,
         "timestamps": None if c.timestamps is None else [_time(t) for t in c.timestamps],
         "has_revocation_pointers": c.has_revocation_pointers,
         "pem": c.pem,

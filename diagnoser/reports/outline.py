@@ -57,14 +57,15 @@ def outline(diagnosis: Diagnosis, report: Report, words: Words) -> Outline:
     if cause is not None and not told.is_open:
         identity = f"{cause.rule}, {identity}"
     return Outline(
-        mark=_mark(cause, standing),
+        mark=mark(cause, standing),
         headline=f"{told.title} [{identity}]",
         summary=told.summary,
         sections=tuple(s for s in _sections(diagnosis, told, words) if s.lines),
     )
 
 
-def _mark(cause: Verdict | None, standing: Standing) -> str:
+def mark(cause: Verdict | None, standing: Standing) -> str:
+    """Two signs for the verdict, so that it is never told by colour alone."""
     if cause is None:
         return "?"
     if cause.category is Category.NONE:
@@ -174,11 +175,14 @@ def _validity(certificate: CertificateFacts) -> str:
     return f"{first:%Y-%m-%d} – {last:%Y-%m-%d}"
 
 
+def cause_evidence(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
+    """What the cause rests on (or the lack of one), each fact once."""
+    verdict = diagnosis.cause or diagnosis.verdicts[-1]
+    return tuple(dict.fromkeys(e for e in verdict.finding.evidence if e.fact not in _REPEATED))
+
+
 def _evidence_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
-    cause = diagnosis.cause
-    verdict = cause or diagnosis.verdicts[-1]
-    shown = [e for e in verdict.finding.evidence if e.fact not in _REPEATED]
-    return tuple(dict.fromkeys(_line(e, words) for e in shown))
+    return tuple(_line(e, words) for e in cause_evidence(diagnosis))
 
 
 def _line(evidence: Evidence, words: Words) -> str:
@@ -195,9 +199,7 @@ def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     return tuple(
         f"{v.rule} ({words.phrases[v.finding.standing.value]}): {words.causes[v.rule].title}"
         for v in diagnosis.verdicts
-        if v is not cause
-        and v.finding.standing in telling
-        and v.category is not Category.UNKNOWN
+        if v is not cause and v.finding.standing in telling and v.category is not Category.UNKNOWN
     )
 
 

@@ -72,6 +72,8 @@ def stage_word(stage: Stage, words: Words) -> str:
 
 def ending(stage: StageResult, words: Words) -> str:
     """How a stage ended, with the number that decided, in the reader's language."""
+    if stage.condition is Condition.MET:
+        return words.phrases["passed"]
     word = words.reasons[stage.condition.value]
     return word if stage.error is None else f"{word} ({stage.error})"
 
@@ -125,8 +127,8 @@ def chain(title: str, links: tuple[Link, ...], words: Words) -> str:
         y += height
         if number + 1 < len(links):
             kind = "stop" if links[number + 1].is_foreign else "way"
-            parts.append(_arrow(kind, 40, y + 28, 40, y + 2))
-            parts.append(_text(54, y + 20, words.phrases["issued_by"] + " ↓", "small"))
+            parts.append(_arrow(kind, 40, y + 2, 40, y + 28))
+            parts.append(_text(54, y + 20, words.phrases["issued_by"], "small"))
             y += 30
     told = "; ".join(", ".join((*link.lines, link.note)).rstrip(", ") for link in links)
     return _picture(y + 14, title, told, parts)
@@ -184,9 +186,9 @@ def _line(kind: str, x: int, y: int, to_x: int, to_y: int) -> str:
 
 
 def _arrow(kind: str, x: int, y: int, to_x: int, to_y: int) -> str:
-    """A line with an open head; markers would need ids that are unique in the page."""
+    """A line, across or downwards, with an open head; a marker would need an id."""
     if x == to_x:
-        head = f"M{to_x - 5} {to_y + 7}L{to_x} {to_y}L{to_x + 5} {to_y + 7}"
+        head = f"M{to_x - 5} {to_y - 7}L{to_x} {to_y}L{to_x + 5} {to_y - 7}"
     else:
         back = -8 if to_x > x else 8
         head = f"M{to_x + back} {to_y - 5}L{to_x} {to_y}L{to_x + back} {to_y + 5}"
@@ -194,4 +196,6 @@ def _arrow(kind: str, x: int, y: int, to_x: int, to_y: int) -> str:
 
 
 def _cross(x: int, y: int) -> str:
-    return f'<path class="stop" d="M{x - 6} {y - 6}L{x + 6} {y + 6}M{x - 6} {y + 6}L{x + 6} {y - 6}"/>'
+    return (
+        f'<path class="stop" d="M{x - 6} {y - 6}L{x + 6} {y + 6}M{x - 6} {y + 6}L{x + 6} {y - 6}"/>'
+    )

@@ -4,8 +4,8 @@ STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--page:#fff;--panel:#f4f6f8;
 --edge:#c4ccd4;--good:#116329;--bad:#a40e26;--warn:#7a4d00;--link:#0550ae;
 --badpanel:#fff0ee;--goodpanel:#eafaef;--warnpanel:#fff6dc}
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#a5afb9;--page:#0f141a;--panel:#1a212a;
---edge:#434d58;--good:#6ddb8a;--bad:#ff9a92;--warn:#f0c35e;--link:#8cc2ff;
+@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#a5afb9;--page:#0f141a;
+--panel:#1a212a;--edge:#434d58;--good:#6ddb8a;--bad:#ff9a92;--warn:#f0c35e;--link:#8cc2ff;
 --badpanel:#35191a;--goodpanel:#12291b;--warnpanel:#2e2612}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}

@@ -7,6 +7,7 @@ import unicodedata
 
 from diagnoser.catalog import Words
 from diagnoser.model import Report, Skipped
+from diagnoser.reports.measuring import columns
 from diagnoser.reports.outline import Outline, Section, outline
 
 WIDTH = 100
@@ -55,14 +56,6 @@ def _left_out(skipped: tuple[Skipped, ...], heading: str) -> str:
     for item in skipped:
         lines += _wrap("    - ", f"{item.source}: {item.reason}")
     return "\n".join(lines) + "\n"
-
-
-def columns(text: str) -> int:
-    """The columns ``text`` takes on a terminal: East Asian wide characters take two (UAX 11)."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
 
 
 def _wrap(prefix: str, text: str) -> list[str]:

@@ -21,6 +21,12 @@ from diagnoser.scrutiny import Scrutiny, scrutinise
 _NO_ISSUER = (20, 21)
 _UNTRUSTED = (2, 18, 19, 20, 21, 27)
 _WEAK = (66, 67, 68)
+# OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
+_LEAST_RSA = 2048
+_SMALL_CURVES = frozenset(
+    {"secp192r1", "secp160r1", "secp160r2", "secp160k1", "sect163k1", "sect163r2"}
+)
+_WEAK_HASHES = frozenset({"md5", "sha1"})
 
 
 def _no_chain(probe: ProbeResult) -> Finding:
@@ -182,19 +188,39 @@ def certificate_revoked(probe: ProbeResult) -> Finding:
     return Finding(Standing.RULED_OUT if status == "good" else Standing.UNDECIDED, shown)
 
 
+def _weakness(certificate: CertificateFacts, *, signed_by_another: bool) -> str | None:
+    """What a current TLS library would refuse: its key, or how it was signed."""
+    kind, _, size = (certificate.key or "").partition(" ")
+    if kind in ("RSA", "DSA") and size.isdigit() and int(size) < _LEAST_RSA:
+        return str(certificate.key)
+    if kind == "EC" and size in _SMALL_CURVES:
+        return str(certificate.key)
+    weak_hash = signed_by_another and certificate.signature_hash in _WEAK_HASHES
+    return certificate.signature_hash if weak_hash else None
+
+
 @probe_rule(Category.CERTIFICATE)
 def certificate_too_weak(probe: ProbeResult) -> Finding:
     """A key or signature of the chain is weaker than current TLS libraries accept.
 
-    Decided by: verify codes 66 to 68 (EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK).
+    Decided by: an RSA key below 2048 bits, a curve below 224 bits, or a signature with MD5 or SHA-1
+    (not that of a self-signed root, which nobody checks), in the certificates received; or verify
+    codes 66 to 68 (EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK).
     Suspected only: which strength the agent's own library demands is not known.
     Not to be confused with: an old protocol version, ``protocol-too-old``.
     """
     tls = probe.tls
     if tls is None or not tls.received_chain:
         return _no_chain(probe)
-    weak = [v for v in (*tls.verify, *tls.verify_errors) if v.code in _WEAK]
-    shown = (*_leaf_facts(probe, tls.received_chain[0]), *_opinions(probe))
+    # A path that a store accepts may leave out what was sent above the leaf.
+    is_bridged = any(v.code == 0 for v in tls.verify)
+    found = [
+        fact(probe, Stage.VERIFY, "weakness", f"{weakness} ({certificate.subject})")
+        for certificate in (tls.received_chain[:1] if is_bridged else tls.received_chain)
+        if (weakness := _weakness(certificate, signed_by_another=not certificate.is_self_issued))
+    ]
+    weak = found or [v for v in (*tls.verify, *tls.verify_errors) if v.code in _WEAK]
+    shown = (*_leaf_facts(probe, tls.received_chain[0]), *_opinions(probe), *found)
     return Finding(Standing.SUSPECTED if weak else Standing.RULED_OUT, shown)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from diagnoser import catalog
+from diagnoser.certificates import name_matches
 from diagnoser.model import (
     Category,
+    CertificateFacts,
     Condition,
     Control,
     Direction,
+    Evidence,
     Finding,
     ProbeResult,
     Stage,
     Standing,
+    TcpFlow,
     Transport,
 )
 from diagnoser.reasoning import by_condition, fact, met_facts, probe_rule
 from diagnoser.scrutiny import OLD_VERSIONS
 
 _PROTOCOL_VERSION = 70
+_CUT = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
 
 
 def _untested(probe: ProbeResult) -> Finding | None:
@@ -43,41 +49,138 @@ def not_tls(probe: ProbeResult) -> Finding:
     return Finding(found.standing, found.evidence + shown)
 
 
+def _answered(probe: ProbeResult, control: Control) -> bool | None:
+    """Whether a variation of the hello was answered; ``None`` where it was not tried."""
+    found = probe.control(control)
+    return None if found is None else found.is_answered
+
+
+def _is_ours(probe: ProbeResult, certificate: CertificateFacts) -> bool:
+    """The certificate is one for the host that was asked for, or Acronis storage's own."""
+    name = probe.endpoint.server_name
+    if name is not None and name_matches(name, certificate):
+        return True
+    issuer = catalog.expected_issuer(certificate.issuer)
+    return issuer is not None and issuer.kind == "acronis-storage"
+
+
+def _name_proofs(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """What only a filter by server name explains: the same peer answers when it is not seen."""
+    if _answered(probe, Control.SAME_AGAIN):
+        return ()
+    found = []
+    for control, name in (
+        (Control.NONSENSE_NAME, "other_name_answered"),
+        (Control.NO_NAME, "no_name_answered"),
+    ):
+        result = probe.control(control)
+        if result is None or result.certificate is None:
+            continue
+        minted = bool(result.question) and name_matches(result.question, result.certificate)
+        if minted:
+            found.append(fact(probe, Stage.HANDSHAKE, "minted_for_nonsense_name", "yes"))
+        if minted or _is_ours(probe, result.certificate):
+            shown = result.question or result.certificate.subject
+            found.append(fact(probe, Stage.HANDSHAKE, name, shown))
+    # A server puts segments together before it reads them; only a filter does not.
+    if _answered(probe, Control.SPLIT_NAME) and _answered(probe, Control.SAME_AGAIN) is False:
+        found.append(fact(probe, Stage.HANDSHAKE, "split_name_answered", probe.endpoint.host))
+    return tuple(found)
+
+
+def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """What else the second round showed; each narrows the cause, none settles it."""
+    found = []
+    if _answered(probe, Control.SAME_AGAIN):
+        found.append(fact(probe, Stage.HANDSHAKE, "second_try_answered", "yes"))
+    if (
+        _answered(probe, Control.TLS_1_2_AT_MOST)
+        and _answered(probe, Control.TLS_1_3_ONLY) is False
+    ):
+        found.append(fact(probe, Stage.HANDSHAKE, "older_tls_answered", "TLSv1.2"))
+    plain = probe.control(Control.PLAIN_HTTP)
+    if plain is not None and plain.is_answered:
+        found.append(fact(probe, Stage.HANDSHAKE, "plain_answered", plain.detail[:80]))
+    other = probe.control(Control.NONSENSE_NAME)
+    if other is not None and other.certificate is not None:
+        found.append(fact(probe, Stage.HANDSHAKE, "other_host_answered", other.certificate.subject))
+    return tuple(found)
+
+
+def _hangs_up_unasked(probe: ProbeResult) -> bool:
+    silence = probe.control(Control.SILENCE)
+    return silence is not None and silence.condition in _CUT
+
+
 @probe_rule(Category.CLOSED_PORT)
 def handshake_blocked(probe: ProbeResult) -> Finding:
     """The TCP connection opens, and is cut as soon as the ClientHello is sent.
 
     Decided by: reset or end of stream before the handshake finished. It is certain where the same
-    ClientHello with another server name is answered (a filter by name); otherwise suspected, since
-    a broken server cuts the connection in the same way.
+    peer answers once it does not see the name: the same ClientHello with another server name, or
+    none, gets this host's certificate, or passes when the name is split over two segments.
+    Otherwise suspected, since a broken server cuts the connection in the same way. Ruled out where
+    the peer hangs up even on a connection that says nothing.
     Not to be confused with: a refused connection, ``port-closed``; silence, ``handshake-stalled``.
     """
     if found := _untested(probe):
         return found
-    found = by_condition(
-        probe, Stage.HANDSHAKE, Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED
-    )
+    found = by_condition(probe, Stage.HANDSHAKE, *_CUT)
     if found.standing is not Standing.APPLIES:
         return found
     tls = probe.tls
     if tls is not None and tls.client_certificate_requested and not tls.client_certificate_sent:
         # The hello got through; a peer that hangs up on a missing certificate blocks nothing.
         return Finding(Standing.UNDECIDED, found.evidence)
-    control = probe.control(Control.NONSENSE_NAME)
-    if control is not None and control.certificate is not None:
-        shown = fact(probe, Stage.HANDSHAKE, "other_name_answered", control.question)
-        return Finding(Standing.APPLIES, (*found.evidence, shown))
-    return Finding(Standing.SUSPECTED, found.evidence)
+    if proofs := _name_proofs(probe):
+        return Finding(Standing.APPLIES, found.evidence + proofs)
+    hints = _hints(probe)
+    if _hangs_up_unasked(probe):
+        shown = fact(probe, Stage.HANDSHAKE, "closed_unasked", "yes")
+        return Finding(Standing.RULED_OUT, (*found.evidence, shown))
+    if _answered(probe, Control.SAME_AGAIN):
+        # Cut once and answered once: nothing filters this hello.
+        return Finding(Standing.UNDECIDED, found.evidence + hints)
+    return Finding(Standing.SUSPECTED, found.evidence + hints)
+
+
+def _lost(flow: TcpFlow) -> str:
+    """Which side lost the packets: measured with packet filters, a value each."""
+    if flow.out_of_order:
+        return "answers-lost"
+    if flow.bytes_acknowledged > 1 and not flow.unacknowledged:
+        return "peer-is-silent"
+    if flow.selectively_acknowledged:
+        return "large-segments-lost"
+    return "hello-lost"
 
 
 @probe_rule(Category.CLOSED_PORT)
 def handshake_stalled(probe: ProbeResult) -> Finding:
     """The TCP connection opens, and the handshake gets no further within the time limit.
 
-    Decided by: no end, no alert and no finished handshake before the deadline.
+    Decided by: no end, no alert and no finished handshake before the deadline. Where the kernel
+    tells (Linux TCP_INFO), which packets were lost: the hello, its large segments, or the answer.
+    Suspected where the peer acknowledged the hello and kept silent, as a server that hangs does,
+    and where a second try was answered.
     Not to be confused with: a port where the connection itself gets no answer, ``port-filtered``.
     """
-    return _untested(probe) or by_condition(probe, Stage.HANDSHAKE, Condition.HANDSHAKE_TIMED_OUT)
+    if found := _untested(probe):
+        return found
+    found = by_condition(probe, Stage.HANDSHAKE, Condition.HANDSHAKE_TIMED_OUT)
+    if found.standing is not Standing.APPLIES:
+        return found
+    shown = found.evidence
+    flow = probe.tls.flow if probe.tls else None
+    if flow is not None:
+        shown = (*shown, fact(probe, Stage.HANDSHAKE, "lost_packets", _lost(flow)))
+    if proofs := _name_proofs(probe):
+        return Finding(Standing.APPLIES, shown + proofs)
+    shown += _hints(probe)
+    doubtful = flow is not None and _lost(flow) == "peer-is-silent"
+    if doubtful or _answered(probe, Control.SAME_AGAIN):
+        return Finding(Standing.SUSPECTED, shown)
+    return Finding(Standing.APPLIES, shown)
 
 
 @probe_rule(Category.PROTOCOL)

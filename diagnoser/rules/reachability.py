@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from diagnoser.model import Category, Condition, Evidence, Finding, ProbeResult, Stage, Standing
+from diagnoser.model import (
+    Category,
+    Condition,
+    Control,
+    Evidence,
+    Finding,
+    ProbeResult,
+    Stage,
+    Standing,
+)
 from diagnoser.reasoning import by_condition, fact, met_facts, probe_rule
 
 
@@ -78,13 +87,28 @@ def port_closed(probe: ProbeResult) -> Finding:
 def port_filtered(probe: ProbeResult) -> Finding:
     """Nothing answered the connection attempt: no acceptance, no refusal.
 
-    Decided by: no answer to the SYN within the time limit, or ETIMEDOUT, on every address.
+    Decided by: no answer to the SYN within the time limit, or ETIMEDOUT, on every address. Whether
+    another port of the same address answers tells a filter of this port from a silent host.
     Not to be confused with: a refusal, ``port-closed``; a host that is down is silent as well.
     """
     found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
         probe, Stage.CONNECT, Condition.CONNECTION_TIMED_OUT
     )
-    return Finding(found.standing, found.evidence + _addresses(probe))
+    return Finding(found.standing, found.evidence + _addresses(probe) + _other_ports(probe))
+
+
+def _other_ports(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """How other ports of the same addresses answered: a refusal is an answer, too."""
+    asked = [c for c in probe.controls if c.control is Control.OTHER_PORT]
+    answers = (Condition.MET, Condition.CONNECTION_REFUSED)
+    found = [
+        fact(probe, Stage.CONNECT, "other_port", f"{c.question} {c.condition.value}") for c in asked
+    ]
+    if asked:
+        alone = any(c.condition in answers for c in asked)
+        scope = "this-port-only" if alone else "every-port-tried"
+        found.append(fact(probe, Stage.CONNECT, "silence_of", scope))
+    return tuple(found)
 
 
 RULES = (name_not_found, name_lookup_failed, network_unreachable, port_closed, port_filtered)

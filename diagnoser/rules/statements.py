@@ -6,8 +6,18 @@ suspicion.
 
 from __future__ import annotations
 
-from diagnoser.model import Case, Category, Evidence, Finding, Standing
-from diagnoser.reasoning import case_rule, evidence_of, suspicions
+from diagnoser.model import (
+    Case,
+    Category,
+    Condition,
+    Control,
+    Evidence,
+    Finding,
+    ProbeResult,
+    Stage,
+    Standing,
+)
+from diagnoser.reasoning import case_rule, evidence_of, fact, suspicions
 from diagnoser.scrutiny import is_healthy
 
 _NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
@@ -81,6 +91,8 @@ def server_side(case: Case) -> Finding:
         for e in r.evidence
         if e.fact == "http_status" and _is_5xx(e.value)
     ]
+    if hung_up := tuple(e for p in case.probes for e in _hang_ups(p)):
+        return Finding(Standing.SUSPECTED, hung_up)
     if case.block is None:
         return Finding(Standing.UNDECIDED, (Evidence("not_stated", "no-block", "case"),))
     if not named and not statuses:
@@ -89,6 +101,14 @@ def server_side(case: Case) -> Finding:
     shown = evidence_of(named) or tuple(statuses)
     healthy = case.probes and all(is_healthy(p) for p in case.probes)
     return Finding(Standing.APPLIES if healthy and statuses else Standing.SUSPECTED, shown)
+
+
+def _hang_ups(probe: ProbeResult) -> tuple[Evidence, ...]:
+    silence = probe.control(Control.SILENCE)
+    cut = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
+    if silence is None or silence.condition not in cut:
+        return ()
+    return (fact(probe, Stage.HANDSHAKE, "closed_unasked", "yes"),)
 
 
 def _is_5xx(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The block of KB 70285, as it stands in the article, against closed, intercepted and healthy peers."""
+"""The block of KB 70285 as it stands there, against closed, intercepted and healthy peers."""
 
 from __future__ import annotations
 

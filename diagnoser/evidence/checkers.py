@@ -1,0 +1,187 @@
+"""Output of Acronis' connection checkers and installers: which ports they say are open.
+
+They open a TCP connection and look no further, so "OK" says nothing of TLS: under an inspecting
+firewall they report success while backups fail (KB 70285). Wordings: msp_port_checker (``Check for
+HOST PORT Ok``), the older tool (``Verifying connection to IP on port N...SUCCESS!``), registration
+(KB 60593). No published output shows a failed check; any word but success is taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyparsing as pp
+
+from diagnoser import catalog
+from diagnoser.model import (
+    Case,
+    Category,
+    Endpoint,
+    Evidence,
+    Location,
+    Recognition,
+    Transport,
+)
+
+TABLE = "checkers"
+_MOST_CHECKS = 2000
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?"
+_ANCHOR = re.compile(
+    r"^(?=[^\n]{0,400}(?:Check for |Verifying connection to |Performing Name Resolution for"
+    r"|Outgoing connections are not available|Failed to connect to host \"))[^\n]*$",
+    re.MULTILINE,
+)
+_PORT = pp.Regex(r"\d{1,5}(?!\d)").set_parse_action(lambda t: int(str(t[0])))
+_WORD = pp.Regex(r"[A-Za-z]+!?")
+_NEW = pp.Suppress("Check for") + pp.Regex(_HOST)("host") + _PORT("port") + pp.Opt(_WORD)("word")
+_OLD = (
+    pp.Suppress("Verifying connection to")
+    + pp.Regex(_HOST)("host")
+    + pp.Suppress("on port")
+    + _PORT("port")
+    + pp.Suppress(pp.Regex(r"\.{2,}"))
+    + pp.Opt(_WORD)("word")
+)
+_LOOKUP = (
+    pp.Suppress("Performing Name Resolution for:")
+    + pp.Regex(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")("host")
+    + pp.Suppress(pp.Regex(r"\.{2,}"))
+    + pp.Opt(_WORD)("word")
+)
+_REFUSED = (
+    pp.Suppress("Failed to connect to host")
+    + pp.QuotedString('"')("host")
+    + pp.Suppress("via port")
+    + _PORT("port")
+)
+_LISTED = re.compile(rf"({_HOST}?):(\d{{1,5}})\b")
+_SUCCESS = frozenset({"ok", "success!", "success"})
+# What a checker could have found out; an error that is proven to be something else stays that.
+_NETWORK = frozenset(
+    {Category.CLOSED_PORT, Category.MITM_CERTIFICATE, Category.DNS, Category.PROXY}
+    | {Category.PROTOCOL, Category.CERTIFICATE, Category.CLIENT_CERTIFICATE, Category.SERVER}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a checker: the host (a name or an address), its port, and whether it is open.
+
+    ``port`` is ``None`` for a name lookup.
+    """
+
+    host: str
+    port: int | None
+    passed: bool
+    at: Location
+
+
+def is_checker(text: str) -> bool:
+    """Whether ``text`` holds a line of a checker."""
+    return next(iter(_checks(text, "", 1)), None) is not None
+
+
+def read_checks(text: str, source: str) -> tuple[Check, ...]:
+    """Every line of a checker in ``text``, in its order. Never raises."""
+    return tuple(_checks(text, source, _MOST_CHECKS))
+
+
+def _checks(text: str, source: str, most: int) -> list[Check]:
+    found: list[Check] = []
+    line, place = 1, 0
+    for anchor in _ANCHOR.finditer(text):
+        line, place = line + text.count("\n", place, anchor.start()), anchor.start()
+        found += _read_line(anchor[0][:1000], text[anchor.end() :][:1000], Location(source, line))
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def _read_line(line: str, following: str, at: Location) -> list[Check]:
+    if "Outgoing connections are not available" in line:
+        # The hosts stand behind the colon, or on the lines below.
+        listed = line.partition(":")[2] + following.split("\n\n", maxsplit=1)[0]
+        pairs = [(h, int(p)) for h, p in _LISTED.findall(listed) if 0 < int(p) < 65536]
+        return [Check(h.lower(), p, passed=False, at=at) for h, p in pairs[:50]]
+    for grammar in (_NEW, _OLD, _LOOKUP, _REFUSED):
+        match = next(iter(grammar.scan_string(line, max_matches=1)), None)
+        if match is None:
+            continue
+        tokens = match[0]
+        port = int(tokens["port"]) if "port" in tokens else None
+        if port is not None and not 0 < port < 65536:
+            return []
+        word = str(tokens["word"]).lower() if "word" in tokens else ""
+        return [Check(str(tokens["host"]).lower().rstrip("."), port, word in _SUCCESS, at)]
+    return []
+
+
+def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:
+    """What the checks were about, so that it can be probed down to the certificate."""
+    found: dict[tuple[str, int], Endpoint] = {}
+    for check in checks:
+        if check.port is None or (check.host, check.port) in found:
+            continue
+        role, reason = catalog.role_of(check.host, check.port)
+        row, known = catalog.roles()[role], catalog.port_row(check.port)
+        tcp = known is not None and known.transport is Transport.TCP
+        literal = re.fullmatch(r"[\d.]+|[0-9a-f:]+", check.host) is not None
+        found[check.host, check.port] = Endpoint(
+            host=check.host,
+            port=check.port,
+            role=role,
+            server_name=None if literal else check.host,
+            client_certificate=row.client_certificate,
+            transport=Transport.TCP if tcp else Transport.TLS,
+            derivation=(
+                Evidence("checker_target", f"{check.host}:{check.port}", str(check.at)),
+                Evidence("role", role.value, f"catalogue: {reason}"),
+            ),
+        )
+    return tuple(found.values())
+
+
+def recognise_checks(checks: Sequence[Check]) -> tuple[Recognition, ...]:
+    """What the checks make likely beside an error.
+
+    All passed: a firewall that inspects TLS (KB 70285), which a TCP connection cannot show. Some
+    failed: those ports. A checker proves neither.
+    """
+    if not checks:
+        return ()
+    failed = [c for c in checks if not c.passed]
+    if failed:
+        shown = tuple(Evidence("checker_failed", _shown(c), str(c.at)) for c in failed[:20])
+        ports = any(c.port is not None for c in failed)
+        suspects = ("port-closed", "port-filtered") if ports else ("name-lookup-failed",)
+        return (Recognition(TABLE, "checker-failed", shown, suspects, wrapper=True),)
+    counted = Evidence("checker_passed", f"{len(checks)} of {len(checks)}", str(checks[0].at))
+    proof = Evidence("proving_command", proving_command(checks), "KB 70285")
+    suspects = ("tls-intercepted",)
+    return (Recognition(TABLE, "checker-all-ok", (counted, proof), suspects, wrapper=True),)
+
+
+def _shown(check: Check) -> str:
+    return check.host if check.port is None else f"{check.host}:{check.port}"
+
+
+def proving_command(checks: Sequence[Check]) -> str:
+    """The command that shows who issued the certificate: the storage port first."""
+    ports = [c for c in checks if c.port is not None]
+    storage = [c for c in ports if c.port == 44445]
+    for check in (*storage, *ports):
+        certificate = " -cert AGENT.crt" if check.port == 44445 else ""
+        return f"openssl s_client -showcerts -connect {check.host}:{check.port}{certificate} 2>&1"
+    return "openssl s_client -showcerts -connect HOST:PORT 2>&1"
+
+
+def is_moved_by_checks(case: Case, categories: dict[str, Category]) -> bool:
+    """Whether checks say anything about a case: not where its cause is proven to be no network."""
+    if case.block is None:
+        return False
+    proven = [r for r in case.recognised if r.proven and not r.wrapper and r.suspects]
+    if not proven:
+        return True
+    return any(categories.get(s) in _NETWORK for s in proven[-1].suspects)
