@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from diagnoser import catalog
 from diagnoser.endpoints import derive, recognise
 from diagnoser.errors import UsageError
+from diagnoser.evidence import Collected, is_moved_by_checks, join
 from diagnoser.model import (
     Case,
     Category,
@@ -29,7 +30,9 @@ from diagnoser.model import (
     Verdict,
 )
 from diagnoser.probing import ClientCredentials, Trust, probe_all
-from diagnoser.rules import RULES, UNEXPLAINED
+from diagnoser.rules import CAUSES, RULES, UNEXPLAINED
+
+_NOTHING = Collected()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,10 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """How to probe; ``network`` is ``None`` for an offline run. ``timeout`` is seconds a stage."""
+    """How to probe; ``network`` is ``None`` for an offline run. ``timeout`` is seconds a stage.
+
+    ``again`` probes also those endpoints of which there is evidence.
+    """
 
     network: Network | None
     trust: Trust | None
@@ -66,6 +72,7 @@ class Inquiry:
     proxy: Proxy | None = None
     credentials: ClientCredentials | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    again: bool = False
 
 
 def open_case(block: ErrorBlock) -> Case:
@@ -151,7 +158,12 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
     """Probe every permitted endpoint of all cases, each once; the rest is listed as skipped."""
     if inquiry.network is None or inquiry.trust is None:
         return tuple(cases)
-    wanted = {e.key: e for c in cases for e in c.endpoints if inquiry.permission.covers(e)}
+    wanted = {
+        e.key: e
+        for c in cases
+        for e in c.endpoints
+        if inquiry.permission.covers(e) and (inquiry.again or e.key not in _seen(c))
+    }
     results = asyncio.run(
         probe_all(
             tuple(wanted.values()),
@@ -168,8 +180,14 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
     return tuple(_with_probes(c, found) for c in cases)
 
 
+def _seen(case: Case) -> set[tuple[str, int, str | None]]:
+    """The endpoints of which evidence is there: what failed elsewhere need not fail here."""
+    return {p.endpoint.key for p in case.probes}
+
+
 def _with_probes(case: Case, found: dict[tuple[str, int, str | None], ProbeResult]) -> Case:
-    probes = tuple(replace(found[e.key], endpoint=e) for e in case.endpoints if e.key in found)
+    live = tuple(replace(found[e.key], endpoint=e) for e in case.endpoints if e.key in found)
+    kept = tuple(p for p in case.probes if p.endpoint.key not in found)
     skipped = tuple(
         Skipped(
             str(e),
@@ -177,9 +195,9 @@ def _with_probes(case: Case, found: dict[tuple[str, int, str | None], ProbeResul
             f"(allow it with --allow {e.host})",
         )
         for e in case.endpoints
-        if e.key not in found
+        if e.key not in found and e.key not in _seen(case)
     )
-    return replace(case, probes=probes, skipped=case.skipped + skipped)
+    return replace(case, probes=kept + live, skipped=case.skipped + skipped)
 
 
 def judge(case: Case) -> Diagnosis:
@@ -208,7 +226,15 @@ def _raw_facts(case: Case) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def diagnose(blocks: Iterable[ErrorBlock], inquiry: Inquiry) -> tuple[Diagnosis, ...]:
-    """The whole way from parsed blocks to judged cases, in the order of the input."""
+def diagnose(
+    blocks: Iterable[ErrorBlock], inquiry: Inquiry, collected: Collected = _NOTHING
+) -> tuple[Diagnosis, ...]:
+    """The whole way from parsed blocks to judged cases, in the order of the input.
+
+    ``collected`` is joined to the errors it explains; cases of saved reports are judged as they
+    are, nothing of them is probed again.
+    """
     cases = group(open_case(b) for b in blocks)
-    return tuple(judge(c) for c in investigate(cases, inquiry))
+    moved = [is_moved_by_checks(c, CAUSES) for c in cases]
+    joined = join(cases, collected.probes, collected.checks, moved)
+    return tuple(judge(c) for c in (*investigate(joined, inquiry), *collected.cases))

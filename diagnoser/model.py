@@ -152,7 +152,6 @@ class Control(StrEnum):
     LARGE_HELLO = "large-hello"
     PLAIN_HTTP = "plain-http"
     OTHER_PORT = "other-port"
-    NONSENSE_HOST = "nonsense-host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +230,9 @@ class ErrorFrame:
         return f"{self.module}/{self.code}"
 
     def value(self, key: str) -> str | None:
-        """The last value of field ``key`` (case-sensitive), or ``None``."""
-        return next((f.value for f in reversed(self.fields) if f.key == key), None)
+        """The last value of the frame's own field ``key``; fields inside documents do not count."""
+        own = (f.value for f in reversed(self.fields) if f.key == key and not f.path)
+        return next(own, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +391,11 @@ class TcpFlow:
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """What one handshake showed, whether or not it finished."""
+    """What one handshake showed, whether or not it finished.
+
+    ``client_certificate`` is the one at hand to be presented, ``client_certificate_source`` the file
+    it came from.
+    """
 
     version: str | None = None
     cipher: str | None = None
@@ -409,6 +413,8 @@ class TlsFacts:
     clear_text: str | None = None
     ocsp: str | None = None
     flow: TcpFlow | None = None
+    client_certificate: CertificateFacts | None = None
+    client_certificate_source: str | None = None
 
     @property
     def end_entity(self) -> CertificateFacts | None:
@@ -440,6 +446,18 @@ class AddressResult:
     condition: Condition
     seconds: float | None = None
     error: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What this machine's resolver said of the host, and what its hosts file says of it.
+
+    Only where the name itself was looked up: not for literals, behind a proxy, or where the user
+    leads the connection elsewhere.
+    """
+
+    addresses: tuple[str, ...]
+    hosts_file: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,6 +494,7 @@ class ProbeResult:
     addresses: tuple[AddressResult, ...] = ()
     controls: tuple[ControlResult, ...] = ()
     proxy: str | None = None
+    lookup: Lookup | None = None
 
     def __post_init__(self) -> None:
         if tuple(s.stage for s in self.stages) != tuple(Stage):
@@ -591,12 +610,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy to tunnel through. ``login`` and ``password`` never reach a report."""
+    """An HTTP proxy to tunnel through. ``login`` and ``password`` never reach a report.
+
+    ``source`` says where the setting was found, ``None`` if the user named the proxy.
+    """
 
     host: str
     port: int
     login: str | None = None
     password: str | None = None
+    source: str | None = None
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -635,6 +658,14 @@ class Measured(Protocol):
 
     def flow(self) -> TcpFlow | None:
         """What has happened so far; ``None`` where the system does not tell."""
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """A network that can say where its answers come from."""
+
+    def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:
+        """The addresses that the hosts file gives ``host``; ``None`` if its name is not used."""
 
 
 class Network(Protocol):

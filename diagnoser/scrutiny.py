@@ -17,6 +17,7 @@ from diagnoser.model import (
     CertificateFacts,
     Condition,
     Control,
+    Origin,
     ProbeResult,
     Role,
     Stage,
@@ -72,6 +73,12 @@ class Scrutiny:
         """The issuer is a product, by a row that is no mere hint (from memory, or any wording)."""
         row = self.product
         return row is not None and row.grade in ("A", "B") and row.kind != "any"
+
+    @property
+    def is_as_expected(self) -> bool:
+        """By its names alone, all that a flattened transcript has: the right host, a public CA."""
+        named = self.is_public is None and self.is_named_right and self.product is None
+        return bool(named and self.issuer is not None and self.issuer.kind == "public")
 
     @property
     def is_genuine(self) -> bool | None:
@@ -151,6 +158,9 @@ def _is_named_right(probe: ProbeResult, leaf: CertificateFacts) -> bool | None:
 def _asks_for_certificate(probe: ProbeResult, tls: TlsFacts) -> bool | None:
     if tls.client_certificate_requested:
         return True
+    if probe.origin is not Origin.LIVE:
+        # A text that was cut, or TLS 1.3 in a capture, does not show whether a request came.
+        return tls.client_certificate_requested
     # Only a finished handshake shows that no request came.
     return False if probe.stage(Stage.HANDSHAKE).condition is Condition.MET else None
 
@@ -172,12 +182,27 @@ def _is_box(leaf: CertificateFacts, product: InterceptorRow | None) -> bool:
     return leaf.is_self_issued or (same_vendor and product.kind in ("box", "net", "any"))
 
 
+def _ends_unseen(probe: ProbeResult) -> bool:
+    """A capture or text does not show how a stage ended, or hides the certificate (TLS 1.3)."""
+    if probe.origin is Origin.LIVE:
+        return False
+    seen = (Stage.CONNECT, Stage.TUNNEL, Stage.HANDSHAKE)
+    if any(probe.stage(s).condition is Condition.UNCLASSIFIED for s in seen):
+        return True
+    met = probe.stage(Stage.HANDSHAKE).condition is Condition.MET
+    return met and (probe.tls is None or not probe.tls.received_chain)
+
+
 def is_healthy(probe: ProbeResult) -> bool | None:
     """Whether this endpoint works as its role should; ``None`` where that cannot be told.
 
     A port that speaks no TLS is healthy when it opens. Storage that refuses a probe which had no
     client certificate to show has done what it should.
     """
+    return None if _ends_unseen(probe) else _works(probe)
+
+
+def _works(probe: ProbeResult) -> bool | None:
     connect, handshake = probe.stage(Stage.CONNECT), probe.stage(Stage.HANDSHAKE)
     tunnel = probe.stage(Stage.TUNNEL)
     if any(s.condition is not Condition.MET for s in (connect, tunnel)):

@@ -16,6 +16,7 @@ All keys may be left out:
     above = [{subject = …, issuer = …}]             further received certificates
     verify = {system = 0, mozilla = 20, role = 0}   verify codes; or [code, depth]
     asked = true, sent = true, authorities = [{O = "Acronis"}]
+    own = {subject = …, issuer = …, valid = …}      the agent's certificate that was at hand
     alert = 48, alert_sent = true   0: none; sent: it was ours
     version = "TLSv1.3", aftermath = "ticket", ocsp = "revoked", clear_text = "HTTP/1.1"
     minted = true                   the nonsense-name control: true, false (answered otherwise),
@@ -24,6 +25,7 @@ All keys may be left out:
                                     "answered": with a certificate for *.acronis.com, "answered-by-
                                     another": with one for another host; else how it ended;
                                     other-port = {443 = "met"}
+    lookup = {addresses = ["127.0.0.1"], hosts = ["127.0.0.1"]}    the resolver; the hosts file
     flow = [unacknowledged, selectively, retransmitted, bytes acknowledged, out of order]
     server_clock = -30              the server-clock control: days from the probe
     addresses = {"192.0.2.1" = "connection-refused"}
@@ -58,6 +60,7 @@ from diagnoser.model import (
     ErrorFrame,
     Evidence,
     Location,
+    Lookup,
     Name,
     Origin,
     ProbeResult,
@@ -145,8 +148,8 @@ _KEYS = {
     "like", "endpoint", "role", "probed", "derived", "stages", "proxy", "leaf", "above", "verify",
     "asked", "sent", "authorities", "alert", "alert_sent", "version", "aftermath", "ocsp",
     "clear_text", "minted", "server_clock", "addresses", "probes", "suspects", "proven",
-    "controls", "flow", "wrapper", "symptom", "told", "rows", "code", "block", "frames", "expect",
-    "cause", "standing",
+    "controls", "flow", "own", "lookup", "wrapper", "symptom", "told", "rows", "code", "block",
+    "frames", "expect", "cause", "standing",
 }  # fmt: skip
 
 
@@ -259,7 +262,15 @@ def _probe(table: Table, endpoint: Endpoint) -> ProbeResult:
         ),
         controls=_controls(table),
         proxy=table.get("proxy"),
+        lookup=_lookup(table),
     )
+
+
+def _lookup(table: Table) -> Lookup | None:
+    found = table.get("lookup")
+    if found is None:
+        return None
+    return Lookup(tuple(found["addresses"]), tuple(found.get("hosts", ())))
 
 
 def _name(table: Table) -> Name:
@@ -310,6 +321,8 @@ def _tls(table: Table) -> TlsFacts:
         aftermath=Aftermath(table["aftermath"]) if "aftermath" in table else None,
         clear_text=table.get("clear_text"),
         ocsp=table.get("ocsp"),
+        client_certificate=certificate(table["own"]) if "own" in table else None,
+        client_certificate_source="agent.crt" if "own" in table else None,
         flow=TcpFlow(*table["flow"]) if "flow" in table else None,
     )
 

@@ -79,8 +79,8 @@ class MemoryConnection:
 class ScriptedNetwork:
     """A network whose names, addresses and peers are given: no socket is ever opened.
 
-    ``names`` maps a host to its addresses or to the resolver's error; ``peers`` maps an address
-    to a peer, to the error that connecting gives, or to ``None`` for silence.
+    ``names`` maps a host to its addresses or to the resolver's error; ``peers`` maps an address,
+    or one with a port, to a peer, to the error that connecting gives, or to ``None`` for silence.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class ScriptedNetwork:
         return tuple(Address(a, port) for a in found)
 
     async def connect(self, address: Address) -> Connection:
-        peer = self._peers[address.host]
+        peer = self._peers.get(str(address), self._peers.get(address.host))
         if peer is None:
             await asyncio.sleep(3600)
         if isinstance(peer, OSError):

@@ -21,6 +21,7 @@ from diagnoser.catalog.rows import (
     IssuerRow,
     LabelRow,
     PortRow,
+    RecipeRow,
     RoleRow,
     TrapRow,
     Words,
@@ -47,6 +48,7 @@ __all__ = [
     "IssuerRow",
     "LabelRow",
     "PortRow",
+    "RecipeRow",
     "RoleRow",
     "TrapRow",
     "Words",
@@ -64,6 +66,8 @@ __all__ = [
     "labels",
     "port_row",
     "ports",
+    "recipe",
+    "recipes",
     "role_of",
     "roles",
     "row",
@@ -213,6 +217,17 @@ def interceptors() -> tuple[InterceptorRow, ...]:
     return tuple(found)
 
 
+@cache
+def recipes() -> tuple[RecipeRow, ...]:
+    """Exemption recipes, in the order in which they are tried; those of a kind stand last."""
+    return load_rows(RecipeRow, "recipes.toml", "recipe", "recipe")
+
+
+def recipe(product: InterceptorRow) -> RecipeRow | None:
+    """The recipe for one product, or for its kind."""
+    return next((r for r in recipes() if r.fits(product)), None)
+
+
 def is_catalogued(host: str, port: int) -> bool:
     """Whether ``host`` belongs to an Acronis domain and ``port`` to an Acronis service."""
     name = host.lower().rstrip(".")
@@ -274,5 +289,10 @@ def words(language: str) -> Words:
         for key, table in tables.get("cause", {}).items()
     }
     return Words(
-        language, causes, tables.get("fact", {}), tables.get("phrase", {}), tables.get("reason", {})
+        language,
+        causes,
+        tables.get("fact", {}),
+        tables.get("phrase", {}),
+        tables.get("reason", {}),
+        {key: tuple(table["steps"]) for key, table in tables.get("recipe", {}).items()},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from diagnoser.model import Name, Role, Symptom, Transport
 
@@ -115,6 +115,30 @@ class InterceptorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipeRow:
+    """Which exemption recipe fits: by vendor, by product, or for a kind without its own.
+
+    The steps are words (``Words.recipes``), under the same id.
+    """
+
+    id: str
+    vendors: tuple[str, ...]
+    source: str
+    kinds: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+
+    def fits(self, product: InterceptorRow) -> bool:
+        """Whether this recipe is for ``product``."""
+        if product.kind in ("mal", "gov", "dev"):
+            return product.kind in self.kinds
+        return (
+            product.vendor in self.vendors
+            or product.product in self.products
+            or product.kind in self.kinds
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRow:
     """What is known of one (module, code), optionally only with a message or field that fits.
 
@@ -192,3 +216,4 @@ class Words:
     facts: dict[str, str]
     phrases: dict[str, str]
     reasons: dict[str, str]
+    recipes: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ import typer
 
 import diagnoser
 from diagnoser.cli.options import (
+    AgainOption,
     AllowAllOption,
     AllowOption,
     CaFileOption,
@@ -101,13 +102,14 @@ def scan(
     lang: LangOption = Language.AUTO,
     quiet: QuietOption = False,
     exit_zero: ExitZeroOption = False,
+    again: AgainOption = False,
 ) -> None:
     """Diagnose every error in the given files."""
     from diagnoser.cli import session  # noqa: PLC0415
 
     settings = Settings(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
-        client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
+        client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero, again,
     )  # fmt: skip
     raise typer.Exit(session.scan(tuple(paths), settings))
 

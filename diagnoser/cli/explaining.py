@@ -8,6 +8,7 @@ import re
 import sys
 
 from diagnoser import catalog
+from diagnoser.cli.numbers import explain_number
 from diagnoser.errors import ExitStatus, UsageError
 from diagnoser.reports.wording import words_for
 from diagnoser.rules import CAUSES, RULES
@@ -26,14 +27,23 @@ def explain(topic: str | None, language: str) -> int:
         text = _cause(topic, language)
     else:
         packed = parse_code(topic)
-        if packed is None:
+        numbers = explain_number(topic, words_for(language))
+        if packed is None and numbers is None:
             raise UsageError(
                 f"{topic!r} is neither a cause nor an error code",
-                hint="diagnoser explain lists the causes; codes look like 626/307 or 0x02720133",
+                hint="diagnoser explain lists the causes; codes look like 626/307, 0x02720133,"
+                " 0A000410 (OpenSSL), alert:48, verify:19, curl:60 or wsa:10061",
             )
-        text = _code(packed, language)
+        # Numbers of sockets and TLS are no Acronis codes, whatever their decimal form may pack.
+        catalogued = packed is not None and (numbers is None or _is_catalogued(packed))
+        pages = (_code(packed, language) if packed is not None and catalogued else None, numbers)
+        text = "\n".join(p for p in pages if p)
     sys.stdout.write(text)
     return ExitStatus.NO_FAULT
+
+
+def _is_catalogued(packed: int) -> bool:
+    return any((r.module, r.code) == (packed >> 16, packed & 0xFFFF) for r in catalog.errors())
 
 
 def parse_code(text: str) -> int | None:

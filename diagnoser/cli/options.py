@@ -50,7 +50,9 @@ ConnectToOption = Annotated[
 ]
 ProxyOption = Annotated[
     str | None,
-    typer.Option("--proxy", help="Tunnel through this HTTP proxy.", metavar="URL"),
+    typer.Option(
+        "--proxy", help="Tunnel through this HTTP proxy; none: go without any.", metavar="URL"
+    ),
 ]
 ClientCertOption = Annotated[
     Path | None,
@@ -76,6 +78,10 @@ LangOption = Annotated[Language, typer.Option("--lang", help="Language of the re
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No messages on stderr but errors.")
 ]
+AgainOption = Annotated[
+    bool,
+    typer.Option("--again", help="Probe from here also what transcripts and captures show."),
+]
 ExitZeroOption = Annotated[
     bool, typer.Option("--exit-zero", help="Exit 0 whatever was diagnosed (errors excepted).")
 ]
@@ -99,3 +105,4 @@ class Settings:
     language: str = "auto"
     quiet: bool = False
     exit_zero: bool = False
+    again: bool = False

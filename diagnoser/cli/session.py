@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import diagnoser
 from diagnoser.cli import explain_failure, say
+from diagnoser.cli.gathering import Gathering
 from diagnoser.cli.options import Settings
 from diagnoser.diagnosis import (
     Inquiry,
@@ -25,14 +25,11 @@ from diagnoser.diagnosis import (
     ports_to_check,
 )
 from diagnoser.errors import (
-    BlockSyntaxError,
-    DiagnoserError,
     ExitStatus,
-    InputError,
     OutputError,
     UsageError,
 )
-from diagnoser.grammar import explain_absence, read_blocks
+from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     Category,
     Diagnosis,
@@ -44,15 +41,19 @@ from diagnoser.model import (
     Vantage,
 )
 from diagnoser.probing import (
+    ClientCredentials,
+    NoProxyAddress,
     RedirectedNetwork,
     SystemNetwork,
     Trust,
+    find_certificates,
+    find_credentials,
+    find_proxy,
     load_credentials,
+    parse_proxy,
     parse_redirection,
     system_vantage,
 )
-from diagnoser.reading.encodings import decode
-from diagnoser.reading.sources import read_file, read_stream
 from diagnoser.reports import render
 
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
@@ -61,12 +62,11 @@ _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?"
 def scan(paths: Sequence[str], settings: Settings) -> int:
     """Diagnose all errors of the given files (``-`` is stdin); returns the exit status."""
     inquiry = _inquiry(settings)
-    blocks: list[ErrorBlock] = []
-    skipped: list[Skipped] = []
-    faults: list[DiagnoserError] = []
+    gathering = Gathering(settings.ca_file)
     for path in paths:
-        _read(path, settings, blocks, skipped, faults)
-    diagnoses = diagnose(blocks, inquiry)
+        gathering.read(path, quiet=settings.quiet)
+    diagnoses = diagnose(gathering.blocks, inquiry, gathering.collected())
+    blocks, skipped, faults = gathering.blocks, gathering.skipped, gathering.faults
     if diagnoses:
         skipped += [Skipped("input", str(f)) for f in faults]
     report = _report(diagnoses, inquiry.vantage, tuple(skipped))
@@ -125,49 +125,13 @@ def exit_status(diagnoses: Sequence[Diagnosis], settings: Settings) -> int:
     return ExitStatus.NO_FAULT if settled else ExitStatus.UNDECIDED
 
 
-def _read(
-    path: str,
-    settings: Settings,
-    blocks: list[ErrorBlock],
-    skipped: list[Skipped],
-    faults: list[DiagnoserError],
-) -> None:
-    """Read one input; what cannot be read or parsed is collected, never lost."""
-    try:
-        if path == "-":
-            if sys.stdin.isatty() and not settings.quiet:
-                key = "Ctrl-Z, Enter" if os.name == "nt" else "Ctrl-D"
-                say(f"Paste the error block, from its code to its message, then press {key}.")
-            source = read_stream(sys.stdin.buffer, "stdin")
-        else:
-            source = read_file(Path(path))
-        text = decode(source.data)
-        skipped += source.skipped
-        reading = read_blocks(text, source.source)
-        blocks += reading.blocks
-        skipped += reading.skipped
-        faults += reading.faults
-        if not text.strip():
-            faults.append(
-                InputError(f"{source.source} is empty", hint="paste the whole error block")
-            )
-        elif not reading.blocks and not reading.faults:
-            faults.append(explain_absence(text, source.source))
-    except (InputError, BlockSyntaxError) as error:
-        faults.append(error)
-
-
 def _inquiry(settings: Settings) -> Inquiry:
     """Options made into values; raises ``UsageError`` before anything is contacted."""
     vantage = system_vantage()
     redirections = tuple(parse_redirection(r) for r in settings.connect_to)
-    credentials = None
-    if settings.client_cert is not None:
-        credentials = load_credentials(settings.client_cert, settings.client_key)
-    elif settings.client_key is not None:
-        raise UsageError(
-            "--client-key needs the certificate it belongs to", hint="add --client-cert FILE"
-        )
+    credentials, proxy = _credentials(settings), _proxy(settings)
+    if proxy is not None and proxy.source is not None and not settings.quiet:
+        say(f"using the proxy {proxy} of {proxy.source} (--proxy none goes without)")
     named = [*settings.allow, *(f"{r.host}:{r.port}" for r in redirections if r.host and r.port)]
     return Inquiry(
         network=None if settings.offline else RedirectedNetwork(SystemNetwork(), redirections),
@@ -175,8 +139,9 @@ def _inquiry(settings: Settings) -> Inquiry:
         vantage=vantage,
         permission=Permission(frozenset(n.lower() for n in named), settings.allow_all),
         timeout=settings.timeout,
-        proxy=_proxy(settings.proxy) if settings.proxy else None,
+        proxy=proxy,
         credentials=credentials,
+        again=settings.again,
     )
 
 
@@ -197,23 +162,35 @@ def _port(text: str) -> int:
     return port
 
 
-def _proxy(text: str) -> Proxy:
+def _proxy(settings: Settings) -> Proxy | None:
+    """The proxy that the user named, else the one that the agent on this machine uses."""
+    if settings.proxy == "none" or (settings.proxy is None and settings.connect_to):
+        return None
+    if settings.proxy is None:
+        return None if settings.offline else find_proxy(os.environ)
     try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port or 8080
-    except ValueError:
-        parts, port = urlsplit("http://"), 0
-    if parts.scheme != "http" or not parts.hostname:
+        return parse_proxy(settings.proxy)
+    except NoProxyAddress as error:
         # The text may hold a password, so it is not repeated.
         raise UsageError(
             "--proxy is not an HTTP proxy's address", hint="for example --proxy http://proxy:3128"
+        ) from error
+
+
+def _credentials(settings: Settings) -> ClientCredentials | None:
+    """The agent's certificate: the file that the user named, else the agent's own on this machine.
+
+    It is presented to storage only, and the report says where it came from.
+    """
+    if settings.client_cert is not None:
+        return load_credentials(settings.client_cert, settings.client_key)
+    if settings.client_key is not None:
+        raise UsageError(
+            "--client-key needs the certificate it belongs to", hint="add --client-cert FILE"
         )
-    return Proxy(
-        parts.hostname,
-        port,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-    )
+    if settings.offline or settings.connect_to:
+        return None
+    return find_credentials(find_certificates())
 
 
 def _report(

@@ -7,6 +7,7 @@ handshake of our own; the report says where it comes from.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from diagnoser.errors import InputError
@@ -22,11 +23,13 @@ from diagnoser.evidence.joining import join
 from diagnoser.evidence.packets import opens_capture
 from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
+from diagnoser.model import Case, ProbeResult
 from diagnoser.reading.encodings import decode
 
 __all__ = [
     "HEAD",
     "Check",
+    "Collected",
     "Kind",
     "detect",
     "explain_emptiness",
@@ -41,6 +44,15 @@ __all__ = [
 
 # How much of a file :func:`detect` wants to see: stderr may stand above the first anchor.
 HEAD = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """All evidence of one run: observations, lines of checkers, and cases of saved reports."""
+
+    probes: tuple[ProbeResult, ...] = ()
+    checks: tuple[Check, ...] = ()
+    cases: tuple[Case, ...] = ()
 
 
 class Kind(StrEnum):

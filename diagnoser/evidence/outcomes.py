@@ -40,6 +40,9 @@ _NOT_FOUND = (
     "unknown host",
 )
 _RECORD_HEADER, _ALERT_RECORD = 5, 7
+_PROTOCOL_VERSION = 70
+# SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_UNSUPPORTED_SSL_VERSION (include/openssl/sslerr.h).
+_VERSION_REASONS = frozenset({258, 259})
 
 
 def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) -> TlsFacts | None:
@@ -49,6 +52,8 @@ def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) 
     alert = None
     if said.alert is not None:
         alert = Alert(2, said.alert, alert_name(said.alert), Direction.RECEIVED)
+    elif _refused_version(said):
+        alert = Alert(2, _PROTOCOL_VERSION, alert_name(_PROTOCOL_VERSION), Direction.SENT)
     return TlsFacts(
         version=said.version,
         cipher=said.cipher,
@@ -64,6 +69,12 @@ def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) 
         bytes_received=said.received,
         ocsp=said.ocsp,
     )
+
+
+def _refused_version(said: Statements) -> bool:
+    """The server chose a version that s_client does not take, which it answers with alert 70."""
+    reasons = {c.reason for c in said.codes if c.library == 20}
+    return not reasons.isdisjoint(_VERSION_REASONS)
 
 
 def _is_late(said: Statements) -> bool:
@@ -202,6 +213,8 @@ def _foreign(said: Statements) -> _Ended | None:
 
 
 def _end(said: Statements) -> _Ended:
+    if _refused_version(said):
+        return Condition.FATAL_ALERT, "sent by s_client: the version is too old", _PROTOCOL_VERSION
     empty = said.no_certificate or said.failed_cipher
     if said.chain and not empty:
         return Condition.MET, _how_complete(said), None

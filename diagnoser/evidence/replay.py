@@ -7,13 +7,10 @@ ignored; a report that was edited by hand can at most lie about its evidence, as
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from enum import Enum
-from typing import TypeVar
 
 from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.errors import InputError
+from diagnoser.evidence.nodes import Node, Unfit
 from diagnoser.model import (
     AddressResult,
     Aftermath,
@@ -31,6 +28,7 @@ from diagnoser.model import (
     Evidence,
     Field,
     Location,
+    Lookup,
     Name,
     Origin,
     ProbeResult,
@@ -39,6 +37,7 @@ from diagnoser.model import (
     Stage,
     StageResult,
     Symptom,
+    TcpFlow,
     TlsFacts,
     Transport,
     TrustStore,
@@ -47,78 +46,6 @@ from diagnoser.model import (
 
 SCHEMA = 1
 _MOST_CASES = 10_000
-
-T = TypeVar("T")
-E = TypeVar("E", bound=Enum)
-
-
-class _Unfit(ValueError):
-    """A value of the document is not what the contract says; names its place."""
-
-
-class _Node:
-    """A JSON value with its place in the document, read by type."""
-
-    __slots__ = ("place", "value")
-
-    def __init__(self, value: object, place: str) -> None:
-        self.value, self.place = value, place
-
-    def __getitem__(self, key: str) -> _Node:
-        if not isinstance(self.value, dict):
-            raise _Unfit(f"{self.place} is no object")
-        return _Node(self.value.get(key), f"{self.place}.{key}")
-
-    @property
-    def is_null(self) -> bool:
-        return self.value is None
-
-    def items(self) -> Sequence[_Node]:
-        if self.value is None:
-            return ()
-        if not isinstance(self.value, list):
-            raise _Unfit(f"{self.place} is no list")
-        return [_Node(v, f"{self.place}[{i}]") for i, v in enumerate(self.value)]
-
-    def pairs(self) -> Sequence[tuple[str, _Node]]:
-        if not isinstance(self.value, dict):
-            raise _Unfit(f"{self.place} is no object")
-        return [(k, _Node(v, f"{self.place}.{k}")) for k, v in self.value.items()]
-
-    def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise _Unfit(f"{self.place} is no text")
-        return self.value
-
-    def number(self) -> int:
-        if not isinstance(self.value, int) or isinstance(self.value, bool):
-            raise _Unfit(f"{self.place} is no whole number")
-        return self.value
-
-    def real(self) -> float:
-        if not isinstance(self.value, int | float) or isinstance(self.value, bool):
-            raise _Unfit(f"{self.place} is no number")
-        return float(self.value)
-
-    def truth(self) -> bool:
-        if not isinstance(self.value, bool):
-            raise _Unfit(f"{self.place} is neither true nor false")
-        return self.value
-
-    def moment(self) -> datetime:
-        try:
-            return datetime.strptime(self.text(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        except ValueError as error:
-            raise _Unfit(f"{self.place} is no time such as 2026-11-23T19:40:00Z") from error
-
-    def one_of(self, kind: type[E]) -> E:
-        try:
-            return kind(self.text())
-        except ValueError as error:
-            raise _Unfit(f"{self.place} is no {kind.__name__}") from error
-
-    def maybe(self, read: Callable[[_Node], T]) -> T | None:
-        return None if self.value is None else read(self)
 
 
 def opens_report(head: bytes) -> bool:
@@ -135,22 +62,22 @@ def read_report(text: str, source: str) -> tuple[Case, ...]:
     follow the contract.
     """
     try:
-        return _cases(_Node(json.loads(text), "report"))
-    except (_Unfit, json.JSONDecodeError, RecursionError, ValueError) as error:
-        reason = str(error) if isinstance(error, _Unfit) else "it is no JSON document"
+        return _cases(Node(json.loads(text), "report"))
+    except (Unfit, json.JSONDecodeError, RecursionError, ValueError) as error:
+        reason = str(error) if isinstance(error, Unfit) else "it is no JSON document"
         raise InputError(
             f"{source}: not a report that can be judged again: {reason}",
             hint="give the file as diagnoser wrote it with --format json",
         ) from error
 
 
-def _cases(root: _Node) -> tuple[Case, ...]:
+def _cases(root: Node) -> tuple[Case, ...]:
     if root["schema"].value != SCHEMA:
-        raise _Unfit(f"report.schema is not {SCHEMA}")
+        raise Unfit(f"report.schema is not {SCHEMA}")
     return tuple(_case(n) for n in root["cases"].items()[:_MOST_CASES])
 
 
-def _case(node: _Node) -> Case:
+def _case(node: Node) -> Case:
     endpoints = node["endpoints"].items()
     block = node["block"].maybe(_block)
     return Case(
@@ -160,16 +87,16 @@ def _case(node: _Node) -> Case:
         recognised=tuple(map(_recognition, node["block"]["recognised"].items())) if block else (),
         skipped=(),
         count=node["count"].number(),
-        first_seen=node["first_seen"].maybe(_Node.text),
-        last_seen=node["last_seen"].maybe(_Node.text),
+        first_seen=node["first_seen"].maybe(Node.text),
+        last_seen=node["last_seen"].maybe(Node.text),
     )
 
 
-def _evidence(node: _Node) -> Evidence:
+def _evidence(node: Node) -> Evidence:
     return Evidence(node["fact"].text(), node["value"].text(), node["origin"].text())
 
 
-def _recognition(node: _Node) -> Recognition:
+def _recognition(node: Node) -> Recognition:
     return Recognition(
         table=node["table"].text(),
         key=node["key"].text(),
@@ -181,14 +108,14 @@ def _recognition(node: _Node) -> Recognition:
     )
 
 
-def _block(node: _Node) -> ErrorBlock:
+def _block(node: Node) -> ErrorBlock:
     at = Location(node["source"].text(), node["line"].number())
     frames = tuple(_frame(n, at.source) for n in node["frames"].items())
     if not frames:
-        raise _Unfit(f"{node.place}.frames is empty")
+        raise Unfit(f"{node.place}.frames is empty")
     return ErrorBlock(
         form=node["form"].text(),
-        language=node["language"].maybe(_Node.text),
+        language=node["language"].maybe(Node.text),
         frames=frames,
         at=at,
         text="",
@@ -196,7 +123,7 @@ def _block(node: _Node) -> ErrorBlock:
     )
 
 
-def _frame(node: _Node, source: str) -> ErrorFrame:
+def _frame(node: Node, source: str) -> ErrorFrame:
     at = Location(source, node["line"].number())
     fields = []
     for name, value in node["fields"].pairs():
@@ -205,104 +132,122 @@ def _frame(node: _Node, source: str) -> ErrorFrame:
     return ErrorFrame(
         module=node["module"].number(),
         code=node["code"].number(),
-        line_info=node["line_info"].maybe(_Node.text),
+        line_info=node["line_info"].maybe(Node.text),
         fields=tuple(fields),
-        message=node["message"].maybe(_Node.text),
+        message=node["message"].maybe(Node.text),
         at=at,
     )
 
 
-def _endpoint(node: _Node) -> Endpoint:
+def _endpoint(node: Node) -> Endpoint:
     return Endpoint(
         host=node["host"].text(),
         port=node["port"].number(),
         role=node["role"].one_of(Role),
-        server_name=node["server_name"].maybe(_Node.text),
+        server_name=node["server_name"].maybe(Node.text),
         client_certificate=node["client_certificate"].truth(),
         transport=node["transport"].one_of(Transport),
         derivation=tuple(map(_evidence, node["derivation"].items())),
     )
 
 
-def _probe(node: _Node, endpoint: Endpoint) -> ProbeResult:
+def _probe(node: Node, endpoint: Endpoint) -> ProbeResult:
     return ProbeResult(
         endpoint=endpoint,
         stages=tuple(map(_stage, node["stages"].items())),
         at=node["at"].moment(),
-        vantage=node["vantage"].maybe(_Node.text) or "",
+        vantage=node["vantage"].maybe(Node.text) or "",
         origin=node["origin"].one_of(Origin),
         tls=node["tls"].maybe(_tls),
         addresses=tuple(map(_address, node["addresses"].items())),
         controls=tuple(map(_control, node["controls"].items())),
-        proxy=node["proxy"].maybe(_Node.text),
+        proxy=node["proxy"].maybe(Node.text),
+        lookup=node["lookup"].maybe(_lookup),
     )
 
 
-def _stage(node: _Node) -> StageResult:
+def _stage(node: Node) -> StageResult:
     return StageResult(
         stage=node["stage"].one_of(Stage),
         condition=node["condition"].one_of(Condition),
         detail=node["detail"].text(),
-        seconds=node["seconds"].maybe(_Node.real),
-        error=node["error"].maybe(_Node.number),
+        seconds=node["seconds"].maybe(Node.real),
+        error=node["error"].maybe(Node.number),
     )
 
 
-def _address(node: _Node) -> AddressResult:
+def _lookup(node: Node) -> Lookup:
+    return Lookup(_texts(node["addresses"]), _texts(node["hosts_file"]))
+
+
+def _address(node: Node) -> AddressResult:
     return AddressResult(
         address=node["address"].text(),
         port=node["port"].number(),
         condition=node["condition"].one_of(Condition),
-        seconds=node["seconds"].maybe(_Node.real),
-        error=node["error"].maybe(_Node.number),
+        seconds=node["seconds"].maybe(Node.real),
+        error=node["error"].maybe(Node.number),
     )
 
 
-def _control(node: _Node) -> ControlResult:
+def _control(node: Node) -> ControlResult:
     return ControlResult(
         control=node["control"].one_of(Control),
         question=node["question"].text(),
         condition=node["condition"].one_of(Condition),
         detail=node["detail"].text(),
         certificate=node["certificate"].maybe(_certificate),
-        answered_at=node["answered_at"].maybe(_Node.moment),
+        answered_at=node["answered_at"].maybe(Node.moment),
     )
 
 
-def _tls(node: _Node) -> TlsFacts:
+def _tls(node: Node) -> TlsFacts:
     return TlsFacts(
-        version=node["version"].maybe(_Node.text),
-        cipher=node["cipher"].maybe(_Node.text),
-        group=node["group"].maybe(_Node.text),
+        version=node["version"].maybe(Node.text),
+        cipher=node["cipher"].maybe(Node.text),
+        group=node["group"].maybe(Node.text),
         alert=node["alert"].maybe(_alert),
         verify=tuple(map(_verified, node["opinions"].items())),
         verify_errors=tuple(map(_verified, node["verify_errors"].items())),
         received_chain=tuple(map(_certificate, node["received_chain"].items())),
-        client_certificate_requested=node["client_certificate_requested"].maybe(_Node.truth),
+        client_certificate_requested=node["client_certificate_requested"].maybe(Node.truth),
         client_certificate_sent=node["client_certificate_sent"].truth(),
         client_ca_names=tuple(map(_name, node["client_ca_names"].items())),
         aftermath=node["aftermath"].maybe(lambda n: n.one_of(Aftermath)),
-        bytes_sent=node["bytes_sent"].maybe(_Node.number),
-        bytes_received=node["bytes_received"].maybe(_Node.number),
-        clear_text=node["clear_text"].maybe(_Node.text),
-        ocsp=node["ocsp"].maybe(_Node.text),
+        bytes_sent=node["bytes_sent"].maybe(Node.number),
+        bytes_received=node["bytes_received"].maybe(Node.number),
+        clear_text=node["clear_text"].maybe(Node.text),
+        ocsp=node["ocsp"].maybe(Node.text),
+        flow=node["flow"].maybe(_flow),
+        client_certificate=node["client_certificate"].maybe(_certificate),
+        client_certificate_source=node["client_certificate_source"].maybe(Node.text),
     )
 
 
-def _alert(node: _Node) -> Alert:
+def _flow(node: Node) -> TcpFlow:
+    return TcpFlow(
+        unacknowledged=node["unacknowledged"].number(),
+        selectively_acknowledged=node["selectively_acknowledged"].number(),
+        retransmitted=node["retransmitted"].number(),
+        bytes_acknowledged=node["bytes_acknowledged"].number(),
+        out_of_order=node["out_of_order"].maybe(Node.number),
+    )
+
+
+def _alert(node: Node) -> Alert:
     number = node["number"].number()
-    level = node["level"].maybe(_Node.number)
+    level = node["level"].maybe(Node.number)
     direction = node["direction"].one_of(Direction)
     return Alert(2 if level is None else level, number, alert_name(number), direction)
 
 
-def _verified(node: _Node) -> VerifyResult:
+def _verified(node: Node) -> VerifyResult:
     code = node["code"].number()
     store = node["trust_store"].one_of(TrustStore)
-    return VerifyResult(code, verify_code_name(code), store, node["depth"].maybe(_Node.number))
+    return VerifyResult(code, verify_code_name(code), store, node["depth"].maybe(Node.number))
 
 
-def _name(node: _Node) -> Name:
+def _name(node: Node) -> Name:
     found: list[Attribute] = []
     for key, value in node.pairs():
         values = value.items() if isinstance(value.value, list) else (value,)
@@ -310,29 +255,29 @@ def _name(node: _Node) -> Name:
     return Name(tuple(found))
 
 
-def _texts(node: _Node) -> tuple[str, ...]:
+def _texts(node: Node) -> tuple[str, ...]:
     return tuple(n.text() for n in node.items())
 
 
-def _certificate(node: _Node) -> CertificateFacts:
+def _certificate(node: Node) -> CertificateFacts:
     return CertificateFacts(
         subject=_name(node["subject"]),
         issuer=_name(node["issuer"]),
-        serial=node["serial"].maybe(_Node.text),
-        not_before=node["not_before"].maybe(_Node.moment),
-        not_after=node["not_after"].maybe(_Node.moment),
+        serial=node["serial"].maybe(Node.text),
+        not_before=node["not_before"].maybe(Node.moment),
+        not_after=node["not_after"].maybe(Node.moment),
         dns_names=node["dns_names"].maybe(_texts),
         ip_addresses=node["ip_addresses"].maybe(_texts),
-        sha256=node["sha256"].maybe(_Node.text),
-        key_sha256=node["key_sha256"].maybe(_Node.text),
-        key=node["key"].maybe(_Node.text),
-        signature_hash=node["signature_hash"].maybe(_Node.text),
-        is_authority=node["is_authority"].maybe(_Node.truth),
-        authority_key_identifier=node["authority_key_identifier"].maybe(_Node.text),
-        subject_key_identifier=node["subject_key_identifier"].maybe(_Node.text),
+        sha256=node["sha256"].maybe(Node.text),
+        key_sha256=node["key_sha256"].maybe(Node.text),
+        key=node["key"].maybe(Node.text),
+        signature_hash=node["signature_hash"].maybe(Node.text),
+        is_authority=node["is_authority"].maybe(Node.truth),
+        authority_key_identifier=node["authority_key_identifier"].maybe(Node.text),
+        subject_key_identifier=node["subject_key_identifier"].maybe(Node.text),
         timestamps=node["timestamps"].maybe(lambda n: tuple(t.moment() for t in n.items())),
-        has_revocation_pointers=node["has_revocation_pointers"].maybe(_Node.truth),
-        pem=node["pem"].maybe(_Node.text),
+        has_revocation_pointers=node["has_revocation_pointers"].maybe(Node.truth),
+        pem=node["pem"].maybe(Node.text),
     )
 
 

@@ -160,7 +160,12 @@ def read_statements(text: str) -> Statements:
         proxy_status=int(proxied[1]) if proxied else None,
         received=int(traffic[1]) if traffic else None,
         sent=int(traffic[2]) if traffic else None,
-        version=None if none else _version(bare, cipher),
+        # After a failed handshake the line says what was tried, unless a chain has come by then.
+        version=_version(bare, None)
+        if none and chain
+        else None
+        if none
+        else _version(bare, cipher),
         cipher=cipher[2] if cipher and not none else None,
         failed_cipher=none,
         no_certificate="no peer certificate available" in bare,

@@ -15,9 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from diagnoser.certificates import UnreadableCertificate, read_certificate
 from diagnoser.errors import UsageError
+from diagnoser.model import CertificateFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PrivateKey = (
@@ -36,14 +39,25 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """A client certificate (leaf first, PEM) and its private key; the key is never shown."""
+    """A client certificate (leaf first, PEM) and its private key; the key is never shown.
+
+    ``source`` is the file it was read from, as the report names it.
+    """
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
+    source: str | None = None
 
     def certificates(self) -> list[x509.Certificate]:
         """The certificate and the intermediates that stand behind it."""
         return x509.load_pem_x509_certificates(self.certificate_pem)
+
+    def facts(self) -> CertificateFacts | None:
+        """What the certificate itself says; ``None`` where its names cannot be read."""
+        try:
+            return read_certificate(self.certificates()[0].public_bytes(Encoding.DER))
+        except (UnreadableCertificate, ValueError, IndexError):
+            return None
 
     def key(self) -> PrivateKey:
         """The private key; ``TypeError`` if it is encrypted or cannot sign a handshake."""
@@ -51,6 +65,16 @@ class ClientCredentials:
         if not isinstance(key, PrivateKey):
             raise TypeError("not a key that signs a TLS handshake")
         return key
+
+
+def find_credentials(paths: Sequence[Path]) -> ClientCredentials | None:
+    """The first of the agent's own files that holds a usable certificate and key, if any does."""
+    for path in paths:
+        try:
+            return load_credentials(path, None)
+        except UsageError:
+            continue
+    return None
 
 
 def load_credentials(cert: Path, key: Path | None) -> ClientCredentials:
@@ -76,7 +100,7 @@ def load_credentials(cert: Path, key: Path | None) -> ClientCredentials:
             else "a key starts with -----BEGIN PRIVATE KEY-----; name the file that holds it"
         )
         raise UsageError(f"{key_file}: no private key in it", hint=hint)
-    credentials = ClientCredentials(certificate_pem, key_pem.group())
+    credentials = ClientCredentials(certificate_pem, key_pem.group(), str(cert))
     _check_key(credentials, leaf, key_file)
     return credentials
 

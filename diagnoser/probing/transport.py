@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import platform
 import re
 import socket
@@ -12,15 +13,18 @@ import ssl
 import struct
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
-from diagnoser.model import Address, Connection, Network, TcpFlow, Vantage
+from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow, Vantage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MOST_ADDRESSES = 16
+
+_LARGEST_HOSTS_FILE = 1024 * 1024
 
 # RFC 3493 section 6.1; EAI_NODATA is gone from it and still returned by glibc. Windows gives the
 # Winsock numbers WSAHOST_NOT_FOUND and WSANO_DATA instead.
@@ -41,6 +45,10 @@ class SystemNetwork:
             return (Address(literal, port),)
         found = await _in_daemon_thread(lambda: _look_up(host, port))
         return found[:MOST_ADDRESSES]
+
+    def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:  # noqa: ARG002
+        """The addresses of ``host`` in this machine's hosts file; ``None`` for a literal."""
+        return None if _literal(host) is not None else _hosts_entries(_hosts_path(), host)
 
     async def connect(self, address: Address) -> Connection:
         """Open a TCP connection to a numeric address; ``OSError`` as the system gave it."""
@@ -131,6 +139,13 @@ class RedirectedNetwork:
         self._network = network
         self._redirections = tuple(redirections)
 
+    def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:
+        """As the network underneath; ``None`` where a redirection fits."""
+        if any(r.fits(host, port) for r in self._redirections):
+            return None
+        below = self._network
+        return below.hosts_file(host, port) if isinstance(below, Resolver) else None
+
     async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
         """As the network underneath, asked for the first redirection's target that fits."""
         fitting = next((r for r in self._redirections if r.fits(host, port)), None)
@@ -177,6 +192,28 @@ def system_vantage() -> Vantage:
         system=f"{platform.system()} {platform.release()}",
         trust_store=store or paths.capath or "none",
     )
+
+
+def _hosts_path() -> Path:
+    if platform.system() == "Windows":
+        root = os.environ.get("SYSTEMROOT", r"C:\Windows")
+        return Path(root) / "System32" / "drivers" / "etc" / "hosts"
+    return Path("/etc/hosts")
+
+
+def _hosts_entries(path: Path, host: str) -> tuple[str, ...]:
+    """The addresses that a hosts file (hosts(5)) gives a name, in any case; at most 16."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_HOSTS_FILE).decode("utf-8", "replace")
+    except OSError:
+        return ()
+    wanted, found = host.lower().rstrip("."), []
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if wanted in (n.lower().rstrip(".") for n in names):
+            found.append(address)
+    return tuple(found[:MOST_ADDRESSES])
 
 
 def _literal(host: str) -> str | None:

@@ -16,11 +16,13 @@ from diagnoser.model import (
     Connection,
     ControlResult,
     Endpoint,
+    Lookup,
     Measured,
     Network,
     Origin,
     ProbeResult,
     Proxy,
+    Resolver,
     Stage,
     StageResult,
     TlsFacts,
@@ -87,9 +89,7 @@ async def probe(
     but a bounded HTTP ``HEAD`` where the dates of a certificate are in doubt.
     """
     shown = credentials if endpoint.client_certificate else None
-    visit = _Visit(
-        endpoint, network, trust, timeout, proxy, contexts(trust, shown), shown is not None, now()
-    )
+    visit = _Visit(endpoint, network, trust, timeout, proxy, contexts(trust, shown), shown, now())
     await visit.run()
     return visit.result(vantage)
 
@@ -168,12 +168,13 @@ class _Visit:
     timeout: float
     proxy: Proxy | None
     contexts: Contexts
-    presents: bool
+    credentials: ClientCredentials | None
     at: datetime
     reached: dict[Stage, StageResult] = field(default_factory=dict)
     addresses: tuple[AddressResult, ...] = ()
     tls: TlsFacts | None = None
     controls: tuple[ControlResult, ...] = ()
+    lookup: Lookup | None = None
     end: float = 0.0
 
     def result(self, vantage: str) -> ProbeResult:
@@ -190,7 +191,8 @@ class _Visit:
             tls=self.tls,
             addresses=self.addresses,
             controls=self.controls,
-            proxy=None if self.proxy is None else str(self.proxy),
+            proxy=_shown(self.proxy),
+            lookup=self.lookup,
         )
 
     async def run(self) -> None:
@@ -203,6 +205,7 @@ class _Visit:
         result, addresses = await stages.resolve(self.network, host, port, self._left())
         if not self._note(result):
             return
+        self._note_lookup(addresses)
         result, self.addresses, opened = await stages.connect(self.network, addresses, self._left())
         if not self._note(result):
             if result.condition is Condition.CONNECTION_TIMED_OUT and self.proxy is None:
@@ -222,6 +225,14 @@ class _Visit:
             await self._ask_second_round(opened.address)
         elif self._is_in_doubt():
             await self._ask_controls(opened.address)
+
+    def _note_lookup(self, addresses: Sequence[Address]) -> None:
+        """Where the addresses come from, if it was the name of the host that was looked up."""
+        if self.proxy is not None or not isinstance(self.network, Resolver):
+            return
+        listed = self.network.hosts_file(self.endpoint.host, self.endpoint.port)
+        if listed is not None:
+            self.lookup = Lookup(tuple(a.host for a in addresses), listed)
 
     def _left(self) -> float:
         """Seconds for the next stage."""
@@ -255,13 +266,21 @@ class _Visit:
                 return
         if self.endpoint.transport is Transport.TCP or self._left() < _LEAST:
             return
-        handshake = Handshake(self.contexts, self.endpoint.server_name, presents=self.presents)
+        handshake = Handshake(
+            self.contexts, self.endpoint.server_name, presents=self.credentials is not None
+        )
         overall = self.end - asyncio.get_running_loop().time()
         self._note(await stages.shake_hands(opened, handshake, early, self._left(), overall))
         facts = handshake.facts()
         handshake.close()
         if not facts.bytes_received and isinstance(opened.connection, Measured):
             facts = replace(facts, flow=opened.connection.flow())
+        if self.credentials is not None:
+            facts = replace(
+                facts,
+                client_certificate=self.credentials.facts(),
+                client_certificate_source=self.credentials.source,
+            )
         verdict, opinions = stages.verify(
             self.trust, handshake.chain_ders, self.endpoint.role, self.at
         )
@@ -321,6 +340,12 @@ class _Visit:
         if tunnelled.condition is not Condition.MET:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the proxy opened no second tunnel")
         return connection, early
+
+
+def _shown(proxy: Proxy | None) -> str | None:
+    if proxy is None or proxy.source is None:
+        return None if proxy is None else str(proxy)
+    return f"{proxy} ({proxy.source})"
 
 
 def _not_reached(stage: Stage, *, without_tls: bool) -> StageResult:

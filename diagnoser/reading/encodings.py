@@ -21,8 +21,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Japanese, Korean, Chinese, Cyrillic, Central European, Turkish, Western: Windows' ANSI pages.
-_PAGES = ("cp932", "cp949", "gbk", "big5", "cp1251", "cp1250", "cp1254", "cp1252")
+# Windows' ANSI pages: Japanese, Korean, Chinese, Cyrillic, Central European, Turkish, Western.
+PAGES = ("cp932", "cp949", "gbk", "big5", "cp1251", "cp1250", "cp1254", "cp1252")
 _SAMPLE = 65536
 
 
@@ -87,7 +87,7 @@ def _page(sample: bytes) -> str | None:
     def weight(page: str) -> int:
         return sum(n * sample.count(anchor) for anchor, n in _anchors(page))
 
-    weights = {page: weight(page) for page in _PAGES}
+    weights = {page: weight(page) for page in PAGES}
     best = max(weights, key=lambda page: weights[page])
     if weights[best]:
         # Western, Central European and Turkish pages agree on most labels: the plainest that

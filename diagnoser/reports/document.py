@@ -20,6 +20,7 @@ from diagnoser.model import (
     Recognition,
     Report,
     Skipped,
+    TcpFlow,
     TlsFacts,
     TrustStore,
     VerifyResult,
@@ -177,6 +178,12 @@ def _probe(probe: ProbeResult) -> Json:
             }
             for a in probe.addresses
         ],
+        "lookup": None
+        if probe.lookup is None
+        else {
+            "addresses": list(probe.lookup.addresses),
+            "hosts_file": list(probe.lookup.hosts_file),
+        },
         "tls": None if probe.tls is None else _tls(probe.tls),
         "controls": [
             {
@@ -219,6 +226,21 @@ def _tls(tls: TlsFacts) -> Json:
         "bytes_received": tls.bytes_received,
         "clear_text": tls.clear_text,
         "ocsp": tls.ocsp,
+        "flow": None if tls.flow is None else _flow(tls.flow),
+        "client_certificate": None
+        if tls.client_certificate is None
+        else _certificate(tls.client_certificate),
+        "client_certificate_source": tls.client_certificate_source,
+    }
+
+
+def _flow(flow: TcpFlow) -> Json:
+    return {
+        "unacknowledged": flow.unacknowledged,
+        "selectively_acknowledged": flow.selectively_acknowledged,
+        "retransmitted": flow.retransmitted,
+        "bytes_acknowledged": flow.bytes_acknowledged,
+        "out_of_order": flow.out_of_order,
     }
 
 

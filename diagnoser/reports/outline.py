@@ -11,6 +11,7 @@ from diagnoser.model import (
     Condition,
     Diagnosis,
     Evidence,
+    Origin,
     ProbeResult,
     Report,
     Standing,
@@ -138,7 +139,8 @@ def _probe_lines(probe: ProbeResult, words: Words) -> list[str]:
         number = "" if stage.error is None else f" ({stage.error})"
         spent = "" if stage.seconds is None else f" {stage.seconds * 1000:.0f} ms"
         parts.append(f"{stage.stage.value} {shown}{number}{spent}")
-    lines = [f"{probe.endpoint}: " + " · ".join(parts)]
+    hearsay = "" if probe.origin is Origin.LIVE else f" [{probe.origin.value}, {probe.vantage}]"
+    lines = [f"{probe.endpoint}: " + " · ".join(parts) + hearsay]
     lines += [
         f"  {s.stage.value}: {s.detail}"
         for s in probe.stages

@@ -8,7 +8,16 @@ from string import Formatter
 
 from diagnoser import catalog
 from diagnoser.catalog import Words
-from diagnoser.model import Diagnosis, Endpoint, Evidence, Report, Standing, Transport, Verdict
+from diagnoser.model import (
+    Category,
+    Diagnosis,
+    Endpoint,
+    Evidence,
+    Report,
+    Standing,
+    Transport,
+    Verdict,
+)
 from diagnoser.rules import UNEXPLAINED
 
 
@@ -35,9 +44,17 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     return Wording(
         title=told.title,
         summary=_fill(told.summary if applies else told.suspected, facts),
-        remedy=tuple(_fill(step, facts) for step in told.remedy),
+        remedy=tuple(_fill(step, facts) for step in (*_recipe(verdict, words), *told.remedy)),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )
+
+
+def _recipe(verdict: Verdict, words: Words) -> tuple[str, ...]:
+    """The steps of the exemption recipe that the evidence names, before the general ones."""
+    if verdict.category is not Category.MITM_CERTIFICATE:
+        return ()
+    named = next((e.value for e in verdict.finding.evidence if e.fact == "recipe"), "")
+    return words.recipes.get(named, ())
 
 
 def _undecided_between(diagnosis: Diagnosis) -> tuple[str, ...]:

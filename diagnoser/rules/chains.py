@@ -151,7 +151,8 @@ def root_not_trusted(probe: ProbeResult) -> Finding:
     if seen is None or probe.tls is None:
         return _no_chain(probe)
     shown = (*_leaf_facts(probe, seen.leaf), *_opinions(probe))
-    system = probe.tls.verified_by(TrustStore.SYSTEM)
+    # Of a transcript or capture only the public stores have an opinion.
+    system = probe.tls.verified_by(TrustStore.SYSTEM) or probe.tls.verified_by(TrustStore.MOZILLA)
     if system is None:
         return Finding(Standing.UNDECIDED, shown)
     if system.code not in _UNTRUSTED or _is_expected_untrusted(seen):
@@ -162,6 +163,8 @@ def root_not_trusted(probe: ProbeResult) -> Finding:
     sent = any(c.subject == seen.leaf.issuer for c in probe.tls.received_chain[1:])
     open_to_doubt = (
         bool(seen.is_public)
+        # What the failing machine itself trusts is then not known.
+        or probe.tls.verified_by(TrustStore.SYSTEM) is None
         # Self-signed is how such a server is installed.
         or seen.role.id is Role.ON_PREMISES
         or (seen.role.issuer == "public" and not seen.is_logged)
@@ -219,7 +222,7 @@ def certificate_too_weak(probe: ProbeResult) -> Finding:
         for certificate in (tls.received_chain[:1] if is_bridged else tls.received_chain)
         if (weakness := _weakness(certificate, signed_by_another=not certificate.is_self_issued))
     ]
-    weak = found or [v for v in (*tls.verify, *tls.verify_errors) if v.code in _WEAK]
+    weak = bool(found) or any(v.code in _WEAK for v in (*tls.verify, *tls.verify_errors))
     shown = (*_leaf_facts(probe, tls.received_chain[0]), *_opinions(probe), *found)
     return Finding(Standing.SUSPECTED if weak else Standing.RULED_OUT, shown)
 

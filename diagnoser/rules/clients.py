@@ -11,6 +11,7 @@ from diagnoser.model import (
     ProbeResult,
     Stage,
     Standing,
+    TlsFacts,
 )
 from diagnoser.reasoning import fact, met_facts, probe_rule
 
@@ -28,7 +29,32 @@ def _shown(probe: ProbeResult) -> tuple[Evidence, ...]:
         found += [
             fact(probe, Stage.HANDSHAKE, "accepted_authority", n) for n in tls.client_ca_names[:5]
         ]
+        found += _own_certificate(probe, tls)
     return tuple(found)
+
+
+def _own_certificate(probe: ProbeResult, tls: TlsFacts) -> list[Evidence]:
+    """What the file on this machine says, before anybody else has judged it."""
+    own = tls.client_certificate
+    if own is None:
+        return []
+    found = [
+        fact(probe, Stage.HANDSHAKE, "client_subject", own.subject),
+        fact(probe, Stage.HANDSHAKE, "client_issuer", own.issuer),
+    ]
+    if tls.client_certificate_source is not None:
+        found.append(fact(probe, Stage.HANDSHAKE, "client_file", tls.client_certificate_source))
+    if own.not_after is not None:
+        found.append(fact(probe, Stage.HANDSHAKE, "client_not_after", own.not_after))
+    if tls.client_ca_names:
+        known = "issuer-listed" if own.issuer in tls.client_ca_names else "issuer-not-listed"
+        found.append(fact(probe, Stage.HANDSHAKE, "client_issuer_is", known))
+    return found
+
+
+def _is_past(probe: ProbeResult, tls: TlsFacts) -> bool:
+    own = tls.client_certificate
+    return own is not None and own.not_after is not None and own.not_after < probe.at
 
 
 def _untested(probe: ProbeResult) -> Finding | None:
@@ -70,6 +96,9 @@ def _by_alert(probe: ProbeResult, *, expired: bool) -> Finding:
         return Finding(Standing.UNDECIDED, _shown(probe))
     if probe.stage(Stage.HANDSHAKE).condition is Condition.CLIENT_CERTIFICATE_REFUSED:
         is_expired = tls.alert is not None and tls.alert.number == _CERTIFICATE_EXPIRED
+        if expired and not is_expired and _is_past(probe, tls):
+            # Refused with another word, and out of date by the clock of this machine.
+            return Finding(Standing.SUSPECTED, _shown(probe))
         return Finding(
             Standing.APPLIES if is_expired is expired else Standing.RULED_OUT, _shown(probe)
         )
@@ -82,7 +111,8 @@ def _by_alert(probe: ProbeResult, *, expired: bool) -> Finding:
 def client_certificate_expired(probe: ProbeResult) -> Finding:
     """The storage refuses the agent: the agent's certificate has expired.
 
-    Decided by: alert certificate_expired(45) after our certificate was presented.
+    Decided by: alert certificate_expired(45) after our certificate was presented. Suspected where
+    it was refused with another alert and its own date has passed.
     Not to be confused with: an expired certificate of the server, ``certificate-expired``.
     """
     return _by_alert(probe, expired=True)

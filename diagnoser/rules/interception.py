@@ -33,12 +33,21 @@ def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
         named = f"{seen.product.product} ({seen.product.vendor})"
         found.append(Evidence("interceptor", named, "catalogue"))
         found.append(Evidence("interceptor_source", seen.product.source, "catalogue"))
+        found.append(Evidence("interceptor_sits", f"sits-{seen.product.kind}", "catalogue"))
     if probe.tls is not None:
         found += [
             fact(probe, Stage.VERIFY, f"verify_{v.trust_store.value}", f"{v.name} ({v.code})")
             for v in probe.tls.verify
         ]
     return tuple(found)
+
+
+def _advice(seen: Scrutiny) -> tuple[Evidence, ...]:
+    """How to exempt a host in this product, where there is a recipe."""
+    recipe = None if seen.product is None else catalog.recipe(seen.product)
+    if recipe is None:
+        return ()
+    return (Evidence("recipe", recipe.id, f"catalogue: {recipe.source}"),)
 
 
 def _without_tls(probe: ProbeResult) -> Finding | None:
@@ -112,11 +121,11 @@ def _weigh(probe: ProbeResult) -> tuple[Scrutiny | None, Finding]:
     if seen.is_box and not seen.is_minted and not seen.is_named_right:
         return seen, Finding(Standing.RULED_OUT, shown)
     if proofs := _proofs(probe, seen):
-        return seen, Finding(Standing.APPLIES, shown + proofs)
+        return seen, Finding(Standing.APPLIES, shown + proofs + _advice(seen))
     if seen.is_genuine:
         return seen, Finding(Standing.RULED_OUT, shown)
     if signs := _signs(probe, seen):
-        return seen, Finding(Standing.SUSPECTED, shown + signs)
+        return seen, Finding(Standing.SUSPECTED, shown + signs + _advice(seen))
     return seen, Finding(Standing.UNDECIDED, shown)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+from diagnoser import catalog
 from diagnoser.model import (
     Category,
     Condition,
@@ -13,6 +16,22 @@ from diagnoser.model import (
     Standing,
 )
 from diagnoser.reasoning import by_condition, fact, met_facts, probe_rule
+from diagnoser.scrutiny import scrutinise
+
+# RFC 1918, RFC 6598 (carrier-grade NAT), RFC 3927, RFC 4193, RFC 4291 section 2.5.6.
+_PRIVATE = tuple(
+    ipaddress.ip_network(n)
+    for n in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+_AT_ONCE = 0.5
 
 
 def _behind_proxy(probe: ProbeResult, stage: Stage) -> Finding | None:
@@ -50,9 +69,56 @@ def name_lookup_failed(probe: ProbeResult) -> Finding:
     Decided by: EAI_AGAIN or EAI_FAIL, or no answer within the time limit.
     Not to be confused with: an answer that the name does not exist, ``name-not-found``.
     """
-    return _behind_proxy(probe, Stage.RESOLVE) or by_condition(
-        probe, Stage.RESOLVE, Condition.NAME_LOOKUP_FAILED
+    if found := _behind_proxy(probe, Stage.RESOLVE):
+        return found
+    found = by_condition(probe, Stage.RESOLVE, Condition.NAME_LOOKUP_FAILED)
+    seconds = probe.stage(Stage.RESOLVE).seconds
+    if found.standing is not Standing.APPLIES or seconds is None:
+        return found
+    # Both give EAI_AGAIN; a resolver that answers SERVFAIL does so at once (measured).
+    how = "resolver-answers-failure" if seconds < _AT_ONCE else "resolver-is-silent"
+    return Finding(Standing.APPLIES, (*found.evidence, fact(probe, Stage.RESOLVE, "resolver", how)))
+
+
+def _kind(address: str) -> str:
+    """Where an address can be: ``loopback`` (or nowhere), ``private``, or ``public``."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "public"
+    if found.is_loopback or found.is_unspecified:
+        return "loopback"
+    inside = any(found in n for n in _PRIVATE if n.version == found.version)
+    return "private" if inside else "public"
+
+
+@probe_rule(Category.DNS)
+def name_redirected(probe: ProbeResult) -> Finding:
+    """The name leads to this machine, into the own network, or where the hosts file says.
+
+    Decided by: a public Acronis name whose addresses are loopback or unspecified, or that the hosts
+    file maps to such or to a private address. Suspected with private answers of the resolver and
+    with a public address in the hosts file; ruled out where the genuine service answers there.
+    Not to be confused with: a name that has no address at all, ``name-not-found``.
+    """
+    lookup = probe.lookup
+    if lookup is None or not catalog.in_domain(probe.endpoint.host):
+        standing = Standing.UNDECIDED if lookup is None else Standing.RULED_OUT
+        return Finding(standing, met_facts(probe, Stage.RESOLVE))
+    shown = (
+        fact(probe, Stage.RESOLVE, "host", probe.endpoint.host),
+        fact(probe, Stage.RESOLVE, "port", probe.endpoint.port),
+        fact(probe, Stage.RESOLVE, "address", ", ".join(lookup.addresses)),
+        *(fact(probe, Stage.RESOLVE, "hosts_file", a) for a in lookup.hosts_file),
     )
+    kinds = {_kind(a) for a in lookup.addresses}
+    seen = scrutinise(probe)
+    genuine = seen is not None and seen.is_genuine
+    if genuine or not (lookup.hosts_file or kinds - {"public"}):
+        return Finding(Standing.RULED_OUT, shown)
+    inward = any(_kind(a) != "public" for a in lookup.hosts_file)
+    certain = inward or kinds == {"loopback"}
+    return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, shown)
 
 
 @probe_rule(Category.CLOSED_PORT)
@@ -66,7 +132,12 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
         probe, Stage.CONNECT, Condition.NETWORK_UNREACHABLE
     )
-    return Finding(found.standing, found.evidence + _addresses(probe))
+    shown = found.evidence + _addresses(probe)
+    if found.standing is Standing.APPLIES and probe.addresses:
+        only_6 = all(":" in a.address for a in probe.addresses)
+        if only_6:
+            shown = (*shown, fact(probe, Stage.CONNECT, "only_addresses", "IPv6"))
+    return Finding(found.standing, shown)
 
 
 @probe_rule(Category.CLOSED_PORT)
@@ -111,4 +182,11 @@ def _other_ports(probe: ProbeResult) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-RULES = (name_not_found, name_lookup_failed, network_unreachable, port_closed, port_filtered)
+RULES = (
+    name_not_found,
+    name_lookup_failed,
+    name_redirected,
+    network_unreachable,
+    port_closed,
+    port_filtered,
+)

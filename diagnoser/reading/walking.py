@@ -1,0 +1,137 @@
+"""Which files a path stands for: itself, or everything below it, in a stable order."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from diagnoser.errors import InputError
+from diagnoser.model import Skipped
+
+# mms.0.log, mms.1.log.gz, account_server.log.3, setup-2.log
+_ROTATED = re.compile(
+    r"^(?P<stem>.*?)[._-]?(?P<number>\d{1,6})?(?P<tail>\.(?:log|txt|out))?"
+    r"(?:\.(?P<after>\d{1,6}))?(?:\.(?:gz|bz2|xz|zip))?$",
+    re.IGNORECASE,
+)
+_MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files of a directory are meant. Patterns as the shell has them, on name or path.
+
+    ``since`` is seconds of the epoch: files last changed before hold nothing newer.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    since: float | None = None
+
+    def covers(self, relative: str) -> bool:
+        """Whether the path below the directory, with ``/``, is wanted."""
+        name = relative.rpartition("/")[2]
+        if any(fnmatch(relative, p) or fnmatch(name, p) for p in self.exclude):
+            return False
+        wanted = any(fnmatch(relative, p) or fnmatch(name, p) for p in self.include)
+        return wanted or not self.include
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file and its size in bytes."""
+
+    path: str
+    size: int
+
+
+def walk(path: str, selection: Selection) -> Iterator[Found | Skipped]:
+    """The files of ``path``; those that cannot be reached come as ``Skipped``.
+
+    A path the user named is followed wherever it leads; below it, links to directories are
+    followed once (by device and inode), so a loop ends. Raises ``InputError`` if ``path`` itself
+    is missing or no file.
+    """
+    try:
+        status = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file", hint="check the path") from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: {_reason(error)}",
+            hint="agent logs belong to the administrator: run as such, or copy the file first",
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
+        yield from _below(path, path, selection, {(status.st_dev, status.st_ino)}, 0)
+    elif stat.S_ISREG(status.st_mode):
+        yield Found(path, status.st_size)
+    else:
+        raise InputError(f"{path}: is neither a file nor a directory", hint="check the path")
+
+
+def rotation_order(name: str) -> tuple[str, int, str]:
+    """Sorts the rotations of one log together, the oldest (highest number) first."""
+    match = _ROTATED.match(name)
+    if match is None or not (match["number"] or match["after"]):
+        return name.lower(), 0, name
+    number = int(match["after"] or match["number"])
+    return f"{match['stem']}{match['tail'] or ''}".lower(), -number, name
+
+
+def _below(
+    root: str, directory: str, selection: Selection, seen: set[tuple[int, int]], depth: int
+) -> Iterator[Found | Skipped]:
+    if depth > _MAX_DEPTH:
+        yield Skipped(directory, f"directories nested more than {_MAX_DEPTH} deep were left")
+        return
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda e: rotation_order(e.name))
+    except OSError as error:
+        yield Skipped(directory, f"cannot be listed: {_reason(error)}")
+        return
+    old = 0
+    for entry in found:
+        relative = os.path.relpath(entry.path, root).replace(os.sep, "/")
+        try:
+            status = entry.stat()
+        except OSError as error:
+            yield Skipped(entry.path, f"cannot be reached: {_reason(error)}")
+            continue
+        identity = (status.st_dev, status.st_ino)
+        if stat.S_ISDIR(status.st_mode):
+            if identity in seen and status.st_ino:
+                if not entry.is_symlink():
+                    continue
+                yield Skipped(entry.path, "a link to a directory that is read already")
+                continue
+            seen.add(identity)
+            yield from _below(root, entry.path, selection, seen, depth + 1)
+        elif not selection.covers(relative):
+            continue
+        elif not stat.S_ISREG(status.st_mode):
+            yield Skipped(entry.path, "is no regular file")
+        elif entry.is_symlink() and _is_under(entry.path, root):
+            # Its target is met by its own name.
+            continue
+        elif selection.since is not None and status.st_mtime < selection.since:
+            old += 1
+        else:
+            yield Found(entry.path, status.st_size)
+    if old:
+        yield Skipped(directory, f"{old} files were last changed before --since")
+
+
+def _is_under(path: str, root: str) -> bool:
+    target, base = os.path.realpath(path), os.path.realpath(root)
+    return target.startswith(base.rstrip(os.sep) + os.sep)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    words = error.strerror if isinstance(error, OSError) else None
+    return (words or type(error).__name__).lower()

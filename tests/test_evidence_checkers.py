@@ -1,0 +1,123 @@
+"""Connection checkers: both generations of output, and what an all-OK one means beside an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from casebook import make_case
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diagnoser.diagnosis import judge
+from diagnoser.evidence import (
+    Kind,
+    detect,
+    is_moved_by_checks,
+    join,
+    read_checks,
+    recognise_checks,
+)
+from diagnoser.evidence.checkers import endpoints_of
+from diagnoser.model import Role
+from diagnoser.rules import CAUSES
+
+NEW = """Check for us5-cloud.acronis.com 443 Ok
+Check for us5-cloud.acronis.com 7787 Ok
+Check for baas-fes-us5.acronis.com 44445 Ok
+Average write speed: 5.96219 MB/s
+"""
+OLD = """Starting verification for  host on 1510226565
+Performing Name Resolution for: cloud-fes-us5.acronis.com...SUCCESS!
+Verifying connection to 203.0.113.9 on port 44445...SUCCESS!
+Verifying connection stability to  203.0.113.9 on port 44445...
+Connection was verified. Packets Success rate 50/50
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            NEW,
+            [
+                ("us5-cloud.acronis.com", 443, True, 1),
+                ("us5-cloud.acronis.com", 7787, True, 2),
+                ("baas-fes-us5.acronis.com", 44445, True, 3),
+            ],
+        ),
+        (
+            OLD,
+            [("cloud-fes-us5.acronis.com", None, True, 2), ("203.0.113.9", 44445, True, 3)],
+        ),
+        (
+            "Check for us5-cloud.acronis.com 8443 Failed",
+            [("us5-cloud.acronis.com", 8443, False, 1)],
+        ),
+        (
+            "Outgoing connections are not available for the following ports:\n"
+            "baas-fes-us5.acronis.com:44445\n",
+            [("baas-fes-us5.acronis.com", 44445, False, 1)],
+        ),
+        (
+            'Failed to connect to host "203.0.113.9" via port 44445.',
+            [("203.0.113.9", 44445, False, 1)],
+        ),
+    ],
+)
+def test_every_known_wording_is_read(
+    text: str, found: list[tuple[str, int | None, bool, int]]
+) -> None:
+    assert detect(text.encode()) is Kind.CHECKER
+    checks = read_checks(text, "checker.txt")
+    assert [(c.host, c.port, c.passed, c.at.line) for c in checks] == found
+
+
+def test_all_ok_beside_a_failing_backup_raises_the_suspicion_and_names_the_proof() -> None:
+    case = make_case({"probed": False, "code": [550, 7]})
+    (joined,) = join((case,), (), read_checks(NEW, "checker.txt"), (True,))
+    verdict = next(v for v in judge(joined).verdicts if v.rule == "tls-intercepted")
+    assert verdict.finding.standing.value == "suspected"
+    evidence = {e.fact: e.value for e in verdict.finding.evidence}
+    assert evidence["checker_passed"] == "3 of 3"
+    assert evidence["proving_command"] == (
+        "openssl s_client -showcerts -connect baas-fes-us5.acronis.com:44445 -cert AGENT.crt 2>&1"
+    )
+
+
+def test_a_genuine_handshake_outweighs_the_suspicion() -> None:
+    case = make_case({"like": "genuine", "code": [550, 7]})
+    (joined,) = join((case,), (), read_checks(NEW, "checker.txt"), (True,))
+    verdict = next(v for v in judge(joined).verdicts if v.rule == "tls-intercepted")
+    assert verdict.finding.standing.value == "ruled-out"
+
+
+def test_a_checker_does_not_change_what_is_proven_to_be_no_network_fault() -> None:
+    disk = make_case({"probed": False, "suspects": ["not-network"], "proven": True})
+    network = make_case({"probed": False, "suspects": ["port-closed"], "proven": True})
+    assert is_moved_by_checks(disk, CAUSES) is False
+    assert is_moved_by_checks(network, CAUSES) is True
+
+
+def test_a_failed_check_is_a_suspicion_of_its_port_only() -> None:
+    checks = read_checks("Check for us5-cloud.acronis.com 8443 Failed", "checker.txt")
+    (found,) = recognise_checks(checks)
+    assert found.suspects == ("port-closed", "port-filtered")
+    assert found.proven is False
+
+
+def test_a_checker_alone_becomes_a_case_of_the_endpoints_it_names() -> None:
+    (case,) = join((), (), read_checks(NEW, "checker.txt"))
+    assert [(e.host, e.port) for e in case.endpoints][-1] == ("baas-fes-us5.acronis.com", 44445)
+    assert case.endpoints[-1].role is Role.STORAGE
+    assert case.recognised == ()
+
+
+@given(st.text(max_size=400))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    for prefix in ("", "Check for ", "Verifying connection to ", 'Failed to connect to host "'):
+        endpoints_of(read_checks(prefix + text, "x"))
+
+
+def test_long_input_is_bounded(tmp_path: Path) -> None:
+    assert len(read_checks("Check for a.example 443 Ok\n" * 10_000, "x")) <= 2000
