@@ -28,9 +28,13 @@ class DiagnoserError(Exception):
 
     status = ExitStatus.USAGE
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, status: ExitStatus | None = None
+    ) -> None:
         super().__init__(message)
         self.hint = hint
+        if status is not None:
+            self.status = status
 
 
 class UsageError(DiagnoserError):

@@ -393,8 +393,8 @@ class TcpFlow:
 class TlsFacts:
     """What one handshake showed, whether or not it finished.
 
-    ``client_certificate`` is the one at hand to be presented, ``client_certificate_source`` the file
-    it came from.
+    ``client_certificate`` is the one at hand to be presented, ``client_certificate_source`` the
+    file it came from.
     """
 
     version: str | None = None

@@ -126,7 +126,6 @@ def test_an_allowed_host_is_probed() -> None:
         ((), "", 66, "empty"),
         ((), "nothing of interest\n", 65, "expected"),
         (("scan", "no/such/file"), "", 66, "no/such/file"),
-        (("scan", "."), "", 66, "director"),
         (("--timeout", "never"), "", 2, "timeout"),
         (("--connect-to", "nonsense"), ARTICLE, 2, "HOST:PORT:ADDRESS:PORT"),
         (("--proxy", "ftp://u:Secret1@x"), ARTICLE, 2, "proxy"),

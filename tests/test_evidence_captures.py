@@ -8,6 +8,7 @@ import struct
 
 import pki
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,7 +225,7 @@ def test_memory_is_bounded_by_the_number_of_connections() -> None:
 
 def test_a_chain_of_tls_1_2_is_verified_against_the_public_bundle() -> None:
     server_hello = b"\2" + (38).to_bytes(3, "big") + b"\3\3" + b"\0" * 32 + b"\0\xc0\x2b\0"
-    ders = [c.public_bytes(pki.Encoding.DER) for c in pki.resigned_storage().sent]
+    ders = [c.public_bytes(Encoding.DER) for c in pki.resigned_storage().sent]
     body = b"".join(len(d).to_bytes(3, "big") + d for d in ders)
     message = b"\x0b" + (len(body) + 3).to_bytes(3, "big") + len(body).to_bytes(3, "big") + body
     flight = server_hello + message + b"\x0e\0\0\0"

@@ -40,7 +40,7 @@ def run() -> None:
 
 
 def _with_scan(arguments: list[str], commands: set[str]) -> list[str]:
-    """``diagnoser error.txt`` means ``diagnoser scan error.txt``: nobody should have to look it up."""
+    """``diagnoser error.txt`` means ``diagnoser scan error.txt``; nobody looks that up."""
     first = arguments[0] if arguments else ""
     if first and not first.startswith("-") and first not in commands and os.path.lexists(first):
         return ["scan", *arguments]

@@ -34,10 +34,11 @@ def explain(topic: str | None, language: str) -> int:
                 hint="diagnoser explain lists the causes; codes look like 626/307, 0x02720133,"
                 " 0A000410 (OpenSSL), alert:48, verify:19, curl:60 or wsa:10061",
             )
-        # Numbers of sockets and TLS are no Acronis codes, whatever their decimal form may pack.
-        catalogued = packed is not None and (numbers is None or _is_catalogued(packed))
-        pages = (_code(packed, language) if packed is not None and catalogued else None, numbers)
-        text = "\n".join(p for p in pages if p)
+        # What the catalogue knows is that; any other number may be one of TLS or of sockets.
+        if packed is not None and (numbers is None or _is_catalogued(packed)):
+            text = _code(packed, language)
+        else:
+            text = numbers or ""
     sys.stdout.write(text)
     return ExitStatus.NO_FAULT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diagnoser.cli import say
 from diagnoser.diagnosis import open_case
-from diagnoser.errors import BlockSyntaxError, DiagnoserError, InputError
+from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
     HEAD,
     Check,
@@ -26,8 +26,11 @@ from diagnoser.evidence import (
 from diagnoser.grammar import explain_absence, read_blocks
 from diagnoser.model import Case, ErrorBlock, ProbeResult, Skipped
 from diagnoser.probing import Trust
+from diagnoser.reading.archives import expand, is_packed
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.sources import Input, read_file, read_stream
+from diagnoser.reading.inflating import Damaged, Limits, TooLarge
+from diagnoser.reading.sources import Input, open_file, read_file, read_stream
+from diagnoser.reading.walking import Selection, walk
 
 
 class Gathering:
@@ -60,14 +63,48 @@ class Gathering:
             if path == "-":
                 self._read_text(*self._read_stdin(quiet=quiet))
                 return
+            if Path(path).is_dir():
+                self._read_below(path)
+                return
             head = read_file(Path(path), HEAD).data
             if detect(head) is Kind.CAPTURE:
                 # Read when the errors are known, and as a stream: captures are large.
                 self._captures.append((path, None))
-                return
-            self._read_text(read_file(Path(path)), _written(Path(path)))
+            elif is_packed(head):
+                self._read_packed(path)
+            else:
+                self._read_text(read_file(Path(path)), _written(Path(path)))
         except (InputError, BlockSyntaxError) as error:
             self.faults.append(error)
+
+    def _read_below(self, directory: str) -> None:
+        """Every file below a directory; one that holds no error is no fault."""
+        for found in walk(directory, Selection()):
+            if isinstance(found, Skipped):
+                self.skipped.append(found)
+            else:
+                self._read_packed(found.path)
+        if not (self.blocks or self._probes or self._checks or self._captures):
+            self.faults.append(
+                InputError(
+                    f"{directory}: no error block in any file below it",
+                    hint="give the folder of the agent's logs, or paste the error: diagnoser",
+                    status=ExitStatus.NO_ERROR_BLOCK,
+                )
+            )
+
+    def _read_packed(self, path: str) -> None:
+        """The texts of one file, also those within archives (a system report is a zip of zips)."""
+        try:
+            with open_file(Path(path)) as stream:
+                for source in expand(stream, path, Limits()):
+                    if isinstance(source, Skipped):
+                        self.skipped.append(source)
+                        continue
+                    text = read_stream(source.stream, source.name)
+                    self._read_text(text, _written(Path(path)), alone=False)
+        except (InputError, Damaged, TooLarge) as error:
+            self.skipped.append(Skipped(path, str(error)))
 
     def collected(self) -> Collected:
         """The evidence of all inputs; captures are searched for the endpoints of the errors."""
@@ -96,7 +133,8 @@ class Gathering:
             say(f"Paste the error block, from its code to its message, then press {key}.")
         return read_stream(sys.stdin.buffer, "stdin"), datetime.now(UTC)
 
-    def _read_text(self, source: Input, at: datetime) -> None:
+    def _read_text(self, source: Input, at: datetime, *, alone: bool = True) -> None:
+        """One text; ``alone`` if the user named it, so that it must hold something."""
         kind = detect(source.data[:HEAD])
         if kind is Kind.CAPTURE:
             self._captures.append((source.source, source.data))
@@ -117,6 +155,8 @@ class Gathering:
             probes = read_transcripts(text, source.source, at, self._trust)
         self._probes += probes
         self._checks += checks
+        if not alone:
+            return
         if not text.strip():
             pasted = source.source == "stdin"
             empty = InputError(f"{source.source} is empty", hint="paste the whole error block")

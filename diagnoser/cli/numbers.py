@@ -65,7 +65,7 @@ def explain_number(topic: str, words: Words) -> str | None:
     """The pages of everything that ``topic`` can be, or ``None``.
 
     ``0A000410`` (an OpenSSL error code), ``48``, ``10061``, ``X509_V_ERR_CERT_HAS_EXPIRED``, or
-    with the family in front: ``alert:48``, ``verify:19``, ``curl:60``, ``wsa:10061``, ``errno:111``.
+    with the family in front: ``alert:48``, ``verify:19``, ``curl:60``, ``wsa:10061``.
     """
     text = topic.strip()
     if named := _PREFIXED.fullmatch(text):

@@ -76,6 +76,16 @@ class _Gunzip:
         return out
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` (262 bytes or more) is compressed or an archive."""
+    return (
+        head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+        or any(head.startswith(magic) for magic, _, _ in _DECOMPRESSORS)
+        or any(head.startswith(magic) for magic, _ in _FOREIGN)
+        or head[257:262] == b"ustar"
+    )
+
+
 def expand(
     stream: BinaryIO, name: str, limits: Limits, depth: int = 0
 ) -> Iterator[Source | Skipped]:

@@ -48,6 +48,16 @@ def read_stream(stream: BinaryIO, source: str, limit: int = LIMIT) -> Input:
     return Input(source, data[:limit], (Skipped(source, reason),))
 
 
+def open_file(path: Path) -> BinaryIO:
+    """The file at ``path`` as a stream. Raises ``InputError`` if it cannot be opened."""
+    try:
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot be opened: {_reason(error)}", hint="run as administrator, or copy it first"
+        ) from error
+
+
 def read_file(path: Path, limit: int = LIMIT) -> Input:
     """At most ``limit`` bytes of the file at ``path``.
 

@@ -29,9 +29,7 @@ def measure(arguments: list[str]) -> float:
     """Seconds of one whole process."""
     with SAMPLE.open("rb") as sample:
         begin = time.perf_counter()
-        subprocess.run(
-            [sys.executable, *arguments], stdin=sample, capture_output=True, check=False
-        )
+        subprocess.run([sys.executable, *arguments], stdin=sample, capture_output=True, check=False)
         return time.perf_counter() - begin
 
 
