@@ -83,9 +83,9 @@ def _overview(report: Report, words: Words) -> str:
     if len(report.diagnoses) > 1:
         rows = "".join(
             f'<tr><th scope="row"><a href="#case-{number}">{escape(w.title)}</a></th>'
-            f"<td>{escape(say[standing_of(d).value])}</td>"
+            f'<td class="short">{escape(say[standing_of(d).value])}</td>'
             f"<td>{escape(', '.join(map(str, d.case.endpoints)) or '–')}</td>"
-            f"<td>{d.case.count}</td></tr>"
+            f'<td class="short">{d.case.count}</td></tr>'
             for number, (d, w) in enumerate(told, 1)
         )
         heads = (say["cause"], say["standing"], say["endpoint"], say["times"])
@@ -155,7 +155,7 @@ def _probe(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(stage_word(s.stage, words))}</th>'
         f"<td{_alarm(s is _broken(probe))}>{escape(ending(s, words))}</td>"
-        f"<td>{escape(spent(s))}</td><td>{escape(s.detail)}</td></tr>"
+        f'<td class="short">{escape(spent(s))}</td><td>{escape(s.detail)}</td></tr>'
         for s in probe.stages
     )
     broken = _broken(probe)

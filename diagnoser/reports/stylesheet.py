@@ -34,8 +34,9 @@ table{border-collapse:collapse;width:100%;font-size:.9375rem;margin:.25rem 0}
 caption{text-align:left;color:var(--soft);font-size:.875rem;padding:.25rem 0}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;
 border-bottom:1px solid var(--edge)}
-thead th{color:var(--soft);font-weight:600;font-size:.875rem}
+thead th{overflow-wrap:normal;color:var(--soft);font-weight:600;font-size:.875rem}
 tbody th{font-weight:600}
+td.short,th.short{white-space:nowrap}
 td.origin{color:var(--soft);font-size:.875rem}
 .bad{color:var(--bad);font-weight:700}
 pre,code{font-family:ui-monospace,"Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono","IPAGothic",
