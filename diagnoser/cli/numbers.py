@@ -99,7 +99,7 @@ def _of_kind(kind: str, digits: str, words: Words) -> list[str]:
 
 
 def _of_code(text: str, words: Words) -> list[str]:
-    code = decode_openssl(text) if len(text.removeprefix("0x")) == 8 else None
+    code = decode_openssl(text) if len(text) == 8 and "x" not in text else None
     if code is None:
         return []
     lines, causes = _told(code)
@@ -115,7 +115,7 @@ def _told(code: OpensslCode) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if code.system is not None:
         row = system_failure(code.system)
         if row is None:
-            return (f"  A system error, number {code.system}.",), ()
+            return (), ()
         told = f"  A system error: {row.name} ({row.number}): {row.means}."
         return (told,), _CONDITION_CAUSES.get(row.condition.value, ())
     if code.is_lookup:
