@@ -11,6 +11,7 @@ from diagnoser import catalog
 from diagnoser.endpoints import derive, recognise
 from diagnoser.errors import UsageError
 from diagnoser.evidence import Collected, is_moved_by_checks, join
+from diagnoser.grammar.identity import mask_text
 from diagnoser.model import (
     Case,
     Category,
@@ -23,6 +24,7 @@ from diagnoser.model import (
     ProbeResult,
     Proxy,
     Role,
+    Sighting,
     Skipped,
     Standing,
     Transport,
@@ -61,7 +63,8 @@ class Permission:
 class Inquiry:
     """How to probe; ``network`` is ``None`` for an offline run. ``timeout`` is seconds a stage.
 
-    ``again`` probes also those endpoints of which there is evidence.
+    ``again`` probes also those endpoints of which there is evidence. ``looks_ahead`` asks what
+    works once more, with the larger hello of newer agents.
     """
 
     network: Network | None
@@ -73,18 +76,26 @@ class Inquiry:
     credentials: ClientCredentials | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     again: bool = False
+    looks_ahead: bool = True
 
 
-def open_case(block: ErrorBlock) -> Case:
-    """What can be said of a block before anything is probed."""
+def open_case(error: ErrorBlock | Sighting) -> Case:
+    """What can be said of an error before anything is probed."""
+    sighting = error
+    if isinstance(sighting, ErrorBlock):
+        at = sighting.occurred_at
+        sighting = Sighting(sighting, 1, at, at, ((at[:16], 1),) if at else ())
+    block = sighting.block
     derivation = derive(block)
     return Case(
         block=block,
         endpoints=derivation.endpoints,
         recognised=recognise(block),
         skipped=derivation.refused,
-        first_seen=block.occurred_at,
-        last_seen=block.occurred_at,
+        count=sighting.count,
+        first_seen=sighting.first_seen,
+        last_seen=sighting.last_seen,
+        times=sighting.times,
     )
 
 
@@ -97,10 +108,10 @@ def group(cases: Iterable[Case]) -> tuple[Case, ...]:
             found[id(case)] = case
             continue
         key = (
-            tuple(f.packed for f in block.frames),
+            tuple(f.name for f in block.frames),
             tuple(e.key for e in case.endpoints),
             tuple(r.key for r in case.recognised),
-            " ".join((block.root.message or "").split()),
+            mask_text(block.root.message or ""),
         )
         known = found.get(key)
         found[key] = case if known is None else _joined(known, case)
@@ -108,12 +119,17 @@ def group(cases: Iterable[Case]) -> tuple[Case, ...]:
 
 
 def _joined(known: Case, other: Case) -> Case:
-    times = sorted(t for t in (known.first_seen, known.last_seen, other.first_seen) if t)
+    seen = (known.first_seen, known.last_seen, other.first_seen, other.last_seen)
+    times = sorted(t for t in seen if t)
+    minutes = dict(known.times)
+    for at, count in other.times:
+        minutes[at] = minutes.get(at, 0) + count
     return replace(
         known,
-        count=known.count + 1,
+        count=known.count + other.count,
         first_seen=times[0] if times else None,
         last_seen=times[-1] if times else None,
+        times=tuple(sorted(minutes.items())),
     )
 
 
@@ -174,6 +190,7 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
             credentials=inquiry.credentials,
             vantage=inquiry.vantage.hostname,
             now=inquiry.now,
+            looks_ahead=inquiry.looks_ahead,
         )
     )
     found = {r.endpoint.key: r for r in results}
@@ -227,14 +244,14 @@ def _raw_facts(case: Case) -> tuple[Evidence, ...]:
 
 
 def diagnose(
-    blocks: Iterable[ErrorBlock], inquiry: Inquiry, collected: Collected = _NOTHING
+    errors: Iterable[ErrorBlock | Sighting], inquiry: Inquiry, collected: Collected = _NOTHING
 ) -> tuple[Diagnosis, ...]:
-    """The whole way from parsed blocks to judged cases, in the order of the input.
+    """The whole way from parsed errors to judged cases, in the order of the input.
 
     ``collected`` is joined to the errors it explains; cases of saved reports are judged as they
     are, nothing of them is probed again.
     """
-    cases = group(open_case(b) for b in blocks)
+    cases = group(open_case(e) for e in errors)
     moved = [is_moved_by_checks(c, CAUSES) for c in cases]
     joined = join(cases, collected.probes, collected.checks, moved)
     return tuple(judge(c) for c in (*investigate(joined, inquiry), *collected.cases))

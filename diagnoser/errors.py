@@ -85,11 +85,25 @@ class BlockSyntaxError(DiagnoserError):
         self.column = column
         self.text = text
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are copied between processes by their arguments, which are by keyword here.
+        return _rebuild, (
+            self.expected, self.source, self.line, self.column, self.text, self.hint,
+        )  # fmt: skip
+
     def render(self) -> str:
         """The message, the line, and a caret under the column; the line is cut around the caret."""
         start = max(0, self.column - 60)
         shown = self.text[start : start + 100].replace("\t", " ")
         return f"{self}\n    {shown}\n    {' ' * (self.column - 1 - start)}^"
+
+
+def _rebuild(
+    expected: str, source: str, line: int, column: int, text: str, hint: str | None
+) -> BlockSyntaxError:
+    return BlockSyntaxError(
+        expected, source=source, line=line, column=column, text=text, hint=hint
+    )
 
 
 class NameNotFound(OSError):

@@ -152,6 +152,7 @@ class Control(StrEnum):
     LARGE_HELLO = "large-hello"
     PLAIN_HTTP = "plain-http"
     OTHER_PORT = "other-port"
+    DIRECT = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,23 +211,32 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ErrorFrame:
-    """One link of an error chain: a 16-bit module, a 16-bit code, fields and a message."""
+    """One link of an error chain: a 16-bit module, a 16-bit code, fields and a message.
 
-    module: int
-    code: int
+    Agents written in Go, tools and gateways name their errors instead of numbering them: there
+    ``symbol`` is the name (``AGENT_CORE/UNKNOWN_CA``) and module and code are not known.
+    """
+
+    module: int | None
+    code: int | None
     line_info: str | None
     fields: tuple[Field, ...]
     message: str | None
     at: Location
+    symbol: str | None = None
 
     @property
-    def packed(self) -> int:
+    def packed(self) -> int | None:
         """``module << 16 | code``, the number behind every rendering of the error."""
+        if self.module is None or self.code is None:
+            return None
         return self.module << 16 | self.code
 
     @property
     def name(self) -> str:
-        """``module/code`` in decimal, as the Knowledge Base writes it."""
+        """``module/code`` in decimal, as the Knowledge Base writes it, or the symbol."""
+        if self.symbol is not None or self.packed is None:
+            return self.symbol or "unnumbered"
         return f"{self.module}/{self.code}"
 
     def value(self, key: str) -> str | None:
@@ -255,6 +265,21 @@ class ErrorBlock:
     def root(self) -> ErrorFrame:
         """The innermost frame: the cause that the chain ends with."""
         return self.frames[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An error that a log holds ``count`` times, alike but for times and identifiers.
+
+    ``block`` is the first of them. ``times`` are minutes (``2026-11-20T10:15``) with the number of
+    errors in each, ascending; empty where the log writes no times.
+    """
+
+    block: ErrorBlock
+    count: int = 1
+    first_seen: str | None = None
+    last_seen: str | None = None
+    times: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +419,8 @@ class TlsFacts:
     """What one handshake showed, whether or not it finished.
 
     ``client_certificate`` is the one at hand to be presented, ``client_certificate_source`` the
-    file it came from.
+    file it came from. ``verify_at_server_time`` are the opinions at the time that the server itself
+    tells, where a date was in doubt.
     """
 
     version: str | None = None
@@ -415,6 +441,7 @@ class TlsFacts:
     flow: TcpFlow | None = None
     client_certificate: CertificateFacts | None = None
     client_certificate_source: str | None = None
+    verify_at_server_time: tuple[VerifyResult, ...] = ()
 
     @property
     def end_entity(self) -> CertificateFacts | None:
@@ -453,11 +480,13 @@ class Lookup:
     """What this machine's resolver said of the host, and what its hosts file says of it.
 
     Only where the name itself was looked up: not for literals, behind a proxy, or where the user
-    leads the connection elsewhere.
+    leads the connection elsewhere. ``nonsense`` is what the resolver says of a name that cannot
+    exist (``.invalid``, RFC 6761 section 6.4), ``None`` where it was not asked or gave no answer.
     """
 
     addresses: tuple[str, ...]
     hosts_file: tuple[str, ...] = ()
+    nonsense: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -530,7 +559,8 @@ class Recognition:
 class Case:
     """All that is known of one error: what was pasted, where it points, what the probes showed.
 
-    ``block`` is ``None`` where no error was read (``diagnoser check``, a transcript).
+    ``block`` is ``None`` where no error was read (``diagnoser check``, a transcript). ``times``
+    are minutes with the number of errors in each (see :class:`Sighting`).
     """
 
     block: ErrorBlock | None
@@ -541,6 +571,7 @@ class Case:
     count: int = 1
     first_seen: str | None = None
     last_seen: str | None = None
+    times: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,7 +643,8 @@ class Report:
 class Proxy:
     """An HTTP proxy to tunnel through. ``login`` and ``password`` never reach a report.
 
-    ``source`` says where the setting was found, ``None`` if the user named the proxy.
+    ``source`` says where the setting was found, ``None`` if the user named the proxy;
+    ``is_ambient`` that it was the environment's, which an agent's services do not see.
     """
 
     host: str
@@ -620,6 +652,7 @@ class Proxy:
     login: str | None = None
     password: str | None = None
     source: str | None = None
+    is_ambient: bool = False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

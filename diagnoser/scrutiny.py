@@ -32,6 +32,14 @@ FRESH = timedelta(days=7)
 OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 
 _DATE_CODES = (9, 10)
+# X509_V_ERR_INVALID_PURPOSE: the certificate is not for servers.
+_WRONG_PURPOSE = 26
+# OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
+_LEAST_RSA = 2048
+_SMALL_CURVES = frozenset(
+    {"secp192r1", "secp160r1", "secp160r2", "secp160k1", "sect163k1", "sect163r2"}
+)
+_WEAK_HASHES = frozenset({"md5", "sha1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,15 @@ class Scrutiny:
     """What one received chain shows. ``None`` reads "cannot be told from this probe".
 
     ``is_public``: it leads to a root of the Mozilla bundle; no interceptor can have made it.
-    ``is_pinned``: it leads to the anchor that the role or ``--ca-file`` names.
+    ``is_pinned``: it leads to the anchor that the role or ``--ca-file`` names (which may be an
+    interceptor's own).
     ``is_trusted_here``: this machine's own store accepts it.
     ``is_logged``: the end-entity certificate embeds SCTs (RFC 6962), as public CAs issue them.
     ``is_fresh``: it was issued less than a week before the probe.
     ``is_minted``: the peer made a certificate for a name that cannot exist.
     ``asks_for_certificate``: the peer sent a CertificateRequest (RFC 8446 section 4.3.2).
+    ``has_foreign_key``: its issuer is a public intermediate by name, and it points to a key that
+    this intermediate does not have (authorityKeyIdentifier, RFC 5280 section 4.2.1.1).
     ``names_acronis``: the CAs it accepts client certificates from are Acronis' or its own issuer.
     """
 
@@ -58,6 +69,7 @@ class Scrutiny:
     is_minted: bool | None
     is_named_right: bool | None
     asks_for_certificate: bool | None
+    has_foreign_key: bool | None
     names_acronis: bool
     product: InterceptorRow | None
     is_box: bool
@@ -78,6 +90,7 @@ class Scrutiny:
     def is_as_expected(self) -> bool:
         """By its names alone, all that a flattened transcript has: the right host, a public CA."""
         named = self.is_public is None and self.is_named_right and self.product is None
+        named = named and not self.has_foreign_key
         return bool(named and self.issuer is not None and self.issuer.kind == "public")
 
     @property
@@ -85,10 +98,10 @@ class Scrutiny:
         """Whether the real service answered: ``True`` only with proof, ``None`` if it is open."""
         if self.is_minted or self.is_box:
             return False
+        if (self.bears_product or self.has_foreign_key) and not self.is_public:
+            return False
         if self.is_pinned:
             return True
-        if self.bears_product and not self.is_public:
-            return False
         if self.is_public and self.is_named_right:
             return True
         if self.role.id is Role.STORAGE:
@@ -118,6 +131,7 @@ def scrutinise(probe: ProbeResult) -> Scrutiny | None:
         is_minted=_is_minted(probe),
         is_named_right=_is_named_right(probe, leaf),
         asks_for_certificate=_asks_for_certificate(probe, tls),
+        has_foreign_key=_has_foreign_key(leaf),
         names_acronis=_names_acronis(tls, leaf),
         product=product,
         is_box=_is_box(leaf, product),
@@ -135,8 +149,10 @@ def _leads_to_root(tls: TlsFacts, store: TrustStore) -> bool | None:
     if result is None:
         return None
     # Chain building and signatures are checked before dates: a date fault at depth 0 means that
-    # the path itself holds.
-    return result.code == 0 or (result.code in _DATE_CODES and result.depth == 0)
+    # the path itself holds. Above that it is open, unless the path holds at the server's own time.
+    at_server = (v.code for v in tls.verify_at_server_time if v.trust_store is store)
+    holds = result.code == 0 or next(at_server, None) == 0
+    return holds or (result.code in _DATE_CODES and result.depth == 0)
 
 
 def _is_minted(probe: ProbeResult) -> bool | None:
@@ -165,6 +181,13 @@ def _asks_for_certificate(probe: ProbeResult, tls: TlsFacts) -> bool | None:
     return False if probe.stage(Stage.HANDSHAKE).condition is Condition.MET else None
 
 
+def _has_foreign_key(leaf: CertificateFacts) -> bool | None:
+    known = catalog.intermediate(leaf.issuer)
+    if known is None or leaf.authority_key_identifier is None:
+        return None
+    return leaf.authority_key_identifier not in known.keys
+
+
 def _names_acronis(tls: TlsFacts, leaf: CertificateFacts) -> bool:
     return any(
         name == leaf.issuer or any("acronis" in v.lower() for v in name.values("O"))
@@ -180,6 +203,34 @@ def _is_box(leaf: CertificateFacts, product: InterceptorRow | None) -> bool:
         row.vendor == product.vendor and row.matches(leaf.subject) for row in catalog.interceptors()
     )
     return leaf.is_self_issued or (same_vendor and product.kind in ("box", "net", "any"))
+
+
+def weaknesses(tls: TlsFacts) -> tuple[str, ...]:
+    """What a current TLS library would refuse in the received chain: a key, or how it is signed.
+
+    A path that a store accepts may leave out what was sent above the end-entity certificate.
+    """
+    is_bridged = any(v.code == 0 for v in tls.verify)
+    looked_at = tls.received_chain[:1] if is_bridged else tls.received_chain
+    return tuple(f"{weak} ({c.subject})" for c in looked_at if (weak := _weakness(c)))
+
+
+def _weakness(certificate: CertificateFacts) -> str | None:
+    kind, _, size = (certificate.key or "").partition(" ")
+    if kind in ("RSA", "DSA") and size.isdigit() and int(size) < _LEAST_RSA:
+        return str(certificate.key)
+    if kind == "EC" and size in _SMALL_CURVES:
+        return str(certificate.key)
+    # Nobody checks the signature that a root makes of itself.
+    weak_hash = not certificate.is_self_issued and certificate.signature_hash in _WEAK_HASHES
+    return certificate.signature_hash if weak_hash else None
+
+
+def _is_for_clients(probe: ProbeResult, tls: TlsFacts) -> bool:
+    """The end-entity certificate may not serve; that of storage has rules of its own."""
+    if probe.endpoint.role is Role.STORAGE:
+        return False
+    return any(v.code == _WRONG_PURPOSE and not v.depth for v in (*tls.verify, *tls.verify_errors))
 
 
 def _ends_unseen(probe: ProbeResult) -> bool:
@@ -214,6 +265,8 @@ def _works(probe: ProbeResult) -> bool | None:
         return False
     if probe.tls.ocsp == "revoked" or probe.tls.version in OLD_VERSIONS:
         return False
+    if _is_for_clients(probe, probe.tls):
+        return False
     unasked = (
         handshake.condition is Condition.CLIENT_CERTIFICATE_REFUSED
         and probe.endpoint.client_certificate
@@ -232,4 +285,7 @@ def _works(probe: ProbeResult) -> bool | None:
     public = probe.tls.verified_by(TrustStore.MOZILLA)
     if public is None or public.code != 0:
         return False
+    if weaknesses(probe.tls):
+        # What the agent's own library demands is not known.
+        return None
     return True if system is None or system.code == 0 else None

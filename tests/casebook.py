@@ -11,7 +11,8 @@ All keys may be left out:
     proxy = "proxy:3128"
     leaf = {subject = {CN = "x"}, issuer = {O = "y"}, names = ["x"], valid = [-10, 80],
             logged = true, pointers = true, key = "RSA 1024", signature_hash = "sha1",
-            authority_key = "hex", key_id = "hex"}  days from the probe; logged = [days] also
+            authority_key = "hex", key_id = "hex", sha256 = "hex", key_sha256 = "hex"}
+                                    days from the probe; logged = [days] also
     leaf = {bare = true, …}         only the two names are known, as in a flattened transcript
     above = [{subject = …, issuer = …}]             further received certificates
     verify = {system = 0, mozilla = 20, role = 0}   verify codes; or [code, depth]
@@ -25,7 +26,8 @@ All keys may be left out:
                                     "answered": with a certificate for *.acronis.com, "answered-by-
                                     another": with one for another host; else how it ended;
                                     other-port = {443 = "met"}
-    lookup = {addresses = ["127.0.0.1"], hosts = ["127.0.0.1"]}    the resolver; the hosts file
+    lookup = {addresses = ["127.0.0.1"], hosts = ["127.0.0.1"]}    the resolver; the hosts file;
+                                    nonsense = []: what the resolver says of a nonsense name
     flow = [unacknowledged, selectively, retransmitted, bytes acknowledged, out of order]
     server_clock = -30              the server-clock control: days from the probe
     addresses = {"192.0.2.1" = "connection-refused"}
@@ -270,7 +272,8 @@ def _lookup(table: Table) -> Lookup | None:
     found = table.get("lookup")
     if found is None:
         return None
-    return Lookup(tuple(found["addresses"]), tuple(found.get("hosts", ())))
+    nonsense = tuple(found["nonsense"]) if "nonsense" in found else None
+    return Lookup(tuple(found["addresses"]), tuple(found.get("hosts", ())), nonsense)
 
 
 def _name(table: Table) -> Name:
@@ -297,6 +300,8 @@ def certificate(table: Table) -> CertificateFacts:
         signature_hash=table.get("signature_hash", "sha256"),
         authority_key_identifier=table.get("authority_key"),
         subject_key_identifier=table.get("key_id"),
+        sha256=table.get("sha256"),
+        key_sha256=table.get("key_sha256"),
     )
 
 

@@ -95,7 +95,7 @@ def test_the_agent_core_s_file_names_the_proxy(tmp_path: Path, system: str, plac
 def test_the_documented_precedence_holds(tmp_path: Path) -> None:
     environment = {"HTTPS_PROXY": "http://environment:4"}
     assert find_proxy(environment, system="Windows", root=tmp_path) == Proxy(
-        "environment", 4, source="HTTPS_PROXY"
+        "environment", 4, source="HTTPS_PROXY", is_ambient=True
     )
     put(tmp_path, "ProgramData/Acronis/Agent/etc/aakore.yaml", "env:\n  https-proxy: core:3\n")
     found = find_proxy(environment, system="Windows", root=tmp_path)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,97 @@ def test_output_goes_whole_to_the_file_and_stdout_stays_empty(tmp_path: Path) ->
     assert done.stdout == ""
     assert json.loads(target.read_text("utf-8"))["schema"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+PRIVATE = """\
+Error code: 18
+Module: 657
+Fields: {"machineName":"zqws-014","host":"zqmail.zqcorp.lan","userName":"zqjane"}
+Message: Failed for user 'zqjane' on https://zqmail.zqcorp.lan:8443/ (198.51.100.9)
+"""
+NAMES = ("zqws-014", "zqmail", "zqcorp", "zqjane", "198.51.100.9")
+
+
+def test_names_stay_on_the_terminal_and_leave_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "r.json"
+    shown = diagnoser("--offline", given=PRIVATE).stdout
+    assert all(n in shown for n in NAMES if n != "zqws-014")
+    diagnoser("--offline", "--format", "json", "--output", str(target), given=PRIVATE)
+    written = target.read_text("utf-8")
+    assert not any(n in written for n in NAMES)
+    assert re.search(r"host-\d\.domain-1\.redacted", written)
+
+
+def test_redaction_does_as_it_is_told(tmp_path: Path) -> None:
+    target = tmp_path / "r.txt"
+    shown = diagnoser("--offline", "--redact", given=PRIVATE).stdout
+    assert not any(n in shown for n in NAMES)
+    diagnoser("--offline", "--no-redact", "--output", str(target), given=PRIVATE)
+    assert "zqmail.zqcorp.lan" in target.read_text("utf-8")
+    given = PRIVATE.replace("Failed", "Failed: password=Hunter2Hunter2")
+    assert "Hunter2" not in diagnoser("--offline", "--no-redact", given=given).stdout
+
+
+def test_the_bundle_is_redacted_while_the_terminal_is_not(tmp_path: Path) -> None:
+    target, names = tmp_path / "c.zip", tmp_path / "map.json"
+    done = diagnoser(
+        "--offline", "--bundle", str(target), "--redaction-map", str(names), given=PRIVATE
+    )
+    assert "zqmail.zqcorp.lan" in done.stdout
+    with zipfile.ZipFile(target) as archive:
+        for name in archive.namelist():
+            body = archive.read(name).decode()
+            assert not any(n in body for n in NAMES), name
+    tokens = json.loads(names.read_text("utf-8"))
+    assert tokens["user-1"] == "zqjane"
+    (whole,) = (t for t, name in tokens.items() if name == "zqmail.zqcorp.lan")
+    assert re.fullmatch(r"host-\d\.domain-1\.redacted", whole)
+    if os.name == "posix":
+        assert names.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.zip", "map.json"]
+
+
+def test_a_redacted_report_scanned_again_tells_the_same(tmp_path: Path) -> None:
+    target = tmp_path / "r.json"
+    diagnoser("--offline", "--format", "json", "--output", str(target), given=PRIVATE)
+    first = json.loads(target.read_text("utf-8"))
+    again = json.loads(diagnoser("scan", str(target), "--offline", "--format", "json").stdout)
+    assert [c["cause"] for c in again["cases"]] == [c["cause"] for c in first["cases"]]
+    assert again["cases"][0]["block"]["frames"] == first["cases"][0]["block"]["frames"]
+
+
+def test_nothing_is_written_over_an_input_or_another_output(tmp_path: Path) -> None:
+    log = tmp_path / "error.txt"
+    log.write_text(PRIVATE, "utf-8")
+    target = tmp_path / "r.zip"
+    for arguments in (
+        ("--redact", "--redaction-map", str(log)),
+        ("--output", str(log)),
+        ("--bundle", str(target), "--redaction-map", str(target)),
+        ("--output", str(target), "--bundle", str(target)),
+        ("--bundle", str(tmp_path / "case.rar")),
+        ("--redaction-map", str(tmp_path / "m.json")),
+    ):
+        done = diagnoser("scan", str(log), "--offline", *arguments, expect=2)
+        assert "hint:" in done.stderr
+        assert done.stdout == ""
+    # Within a folder that is scanned, a file that is there already is an input too.
+    diagnoser("scan", str(tmp_path), "--offline", "--output", str(log), expect=2)
+    assert log.read_text("utf-8") == PRIVATE
+    assert [p.name for p in tmp_path.iterdir()] == ["error.txt"]
+
+
+def test_stdout_carries_one_object_a_case_for_pipelines() -> None:
+    done = diagnoser("--offline", "--format", "ndjson", given=ARTICLE, expect=1)
+    (line,) = done.stdout.splitlines()
+    shown = json.loads(line)
+    assert shown["error"]["code"] == "626/307"
+    assert shown["destination"] == {
+        "address": "rs-ca01-cloud.acronis.com",
+        "domain": "rs-ca01-cloud.acronis.com",
+        "port": 8443,
+    }
+    assert diagnoser("--format", "ndjson", given="nothing\n", expect=65).stdout == ""
 
 
 def test_help_and_version_load_nothing_heavy() -> None:

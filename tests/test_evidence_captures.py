@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+from collections.abc import Callable
 
 import pki
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from diagnoser.diagnosis import judge
 from diagnoser.errors import InputError
-from diagnoser.evidence import Kind, detect, read_capture
+from diagnoser.evidence import Kind, connections, detect, read_capture
 from diagnoser.evidence.connections import MOST_CONNECTIONS, Book
 from diagnoser.evidence.packets import Segment, read_packets
 from diagnoser.evidence.records import TlsSide
@@ -185,6 +186,156 @@ def test_what_is_no_capture_is_refused_with_a_hint() -> None:
     assert refused.value.hint
 
 
+REFUSED = SITUATIONS["port-closed"]
+
+
+def ethernet(*tags: int) -> Callable[[bytes], bytes]:
+    marks = b"".join(struct.pack(">HH", tag, 7) for tag in tags)
+    return lambda packet: b"\2" * 12 + marks + b"\x08\0" + packet
+
+
+# LINKTYPE numbers and layouts of tcpdump.org/linktypes.html.
+LINKS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "ethernet": (1, ethernet()),
+    "vlan": (1, ethernet(0x8100)),
+    "vlan-in-vlan": (1, ethernet(0x88A8, 0x8100)),
+    "pppoe": (1, lambda p: b"\2" * 12 + b"\x88\x64" + b"\x11\0\0\1\0\0\0\x21" + p),
+    "cooked": (113, lambda p: struct.pack(">HHH8sH", 4, 1, 6, b"\2" * 6, 0x0800) + p),
+    "cooked-2": (276, lambda p: struct.pack(">HHIHBB8s", 0x0800, 0, 2, 1, 4, 6, b"\2" * 6) + p),
+    "raw": (101, lambda p: p),
+    "raw-ipv4": (228, lambda p: p),
+    "null-little": (0, lambda p: b"\2\0\0\0" + p),
+    "null-big": (0, lambda p: b"\0\0\0\2" + p),
+    "loop": (108, lambda p: b"\0\0\0\2" + p),
+}
+
+
+def refused(data: bytes) -> float:
+    """Asserts that the capture shows the refusal of the port, and tells when it was asked."""
+    (probe,) = read(data)
+    assert str(probe.endpoint) == "203.0.113.7:44445"
+    assert probe.stage(Stage.CONNECT).condition is Condition.CONNECTION_REFUSED
+    assert probe.stage(Stage.CONNECT).detail == "RST from 203.0.113.7"
+    return probe.at.timestamp()
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_every_link_type_is_read(name: str) -> None:
+    link, frame = LINKS[name]
+    refused(pcap(*((at, frame(p)) for at, p in REFUSED), link=link))
+
+
+@pytest.mark.parametrize(
+    ("magic", "order", "unit"),
+    [
+        (0xA1B2C3D4, "<", 1e6),
+        (0xA1B2C3D4, ">", 1e6),
+        (0xA1B23C4D, "<", 1e9),
+        (0xA1B23C4D, ">", 1e9),
+    ],
+)
+def test_both_byte_orders_and_nanoseconds_are_read(magic: int, order: str, unit: float) -> None:
+    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 101)
+    for _, data in REFUSED:
+        out += struct.pack(order + "IIII", 1_795_000_000, int(0.25 * unit), len(data), len(data))
+        out += data
+    assert refused(out) == 1_795_000_000.25
+    assert refused(gzip.compress(out)) == 1_795_000_000.25
+
+
+def block(order: str, kind: int, body: bytes) -> bytes:
+    size = 12 + len(body) + -len(body) % 4
+    head = struct.pack(order + "II", kind, size)
+    return head + body + b"\0" * (-len(body) % 4) + struct.pack(order + "I", size)
+
+
+def section(order: str) -> bytes:
+    comment = struct.pack(order + "HH", 1, 5) + b"lab 1\0\0\0" + b"\0" * 4
+    magic = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
+    return block(order, 0x0A0D0D0A, magic + comment)
+
+
+def interface(order: str, link: int, resolution: int | None) -> bytes:
+    options = struct.pack(order + "HH", 2, 3) + b"lo\0\0"
+    if resolution is not None:
+        options += struct.pack(order + "HHB3x", 9, 1, resolution)
+    return block(order, 1, struct.pack(order + "HHI", link, 0, 65535) + options + b"\0" * 4)
+
+
+def enhanced(order: str, number: int, ticks: int, data: bytes) -> bytes:
+    head = struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xFFFFFFFF, *[len(data)] * 2)
+    comment = struct.pack(order + "HH", 1, 3) + b"SYN\0" + b"\0" * 4
+    return block(order, 6, head + data + b"\0" * (-len(data) % 4) + comment)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pcapng_with_several_interfaces_and_resolutions_is_read(order: str) -> None:
+    first, second = (data for _, data in REFUSED)
+    out = section(order) + block(order, 4, b"\0" * 8)  # names, which are of no use here
+    out += interface(order, 101, None) + interface(order, 1, 9) + interface(order, 113, 0x80 | 10)
+    out += enhanced(order, 1, 1_795_000_000_250_000_000, ethernet(0x8100)(first))
+    out += block(order, 5, b"\0" * 12)
+    out += enhanced(order, 2, 1_795_000_001 * 1024, LINKS["cooked"][1](second))
+    assert refused(out) == 1_795_000_000.25
+
+
+@pytest.mark.parametrize("orders", ["<>", "><"])
+def test_a_new_section_has_its_own_byte_order_and_interfaces(orders: str) -> None:
+    first, second = (data for _, data in REFUSED)
+    out = section(orders[0]) + interface(orders[0], 1, None)
+    out += enhanced(orders[0], 0, 1_795_000_000_250_000, ethernet()(first))
+    out += section(orders[1]) + interface(orders[1], 101, None)
+    out += enhanced(orders[1], 0, 1_795_000_000_500_000, second)
+    assert refused(out) == 1_795_000_000.25
+
+
+def test_simple_packet_blocks_are_read() -> None:
+    out = section("<") + interface("<", 101, None)
+    for _, data in REFUSED:
+        out += block("<", 3, struct.pack("<I", len(data)) + data)
+    refused(out)
+
+
+def test_ipv6_behind_extension_headers_is_read() -> None:
+    ends = (
+        bytes.fromhex("20010db8" + "00" * 11 + "01"),
+        bytes.fromhex("20010db8" + "00" * 11 + "02"),
+    )
+
+    def packet(source: int, ports: tuple[int, int], flags: int, sequence: int) -> bytes:
+        body = struct.pack(">HHIIBBHHH", *ports, sequence, 0, 0x50, flags, 8192, 0, 0)
+        hop = b"\x06\0" + b"\1\4\0\0\0\0" + body
+        head = struct.pack(">IHBB", 6 << 28, len(hop), 0, 64) + ends[source] + ends[1 - source]
+        return head + hop
+
+    (probe,) = read(
+        pcap((1.0, packet(0, (5000, 44445), SYN, 1)), (1.1, packet(1, (44445, 5000), RST_ACK, 0)))
+    )
+    assert str(probe.endpoint) == "[2001:db8::2]:44445"
+    assert probe.stage(Stage.CONNECT).condition is Condition.CONNECTION_REFUSED
+
+
+def test_the_login_for_a_proxy_is_never_kept() -> None:
+    proxy = ("10.9.8.2", 3128)
+    request = (
+        b"CONNECT baas-fes-us5.acronis.com:44445 HTTP/1.1\r\n"
+        b"Proxy-Authorization: Basic c2VjcmV0OnNlY3JldA==\r\n\r\n"
+    )
+    packets = [
+        (100.0, tcp(AGENT, proxy, SYN, 10)),
+        (100.1, tcp(proxy, AGENT, SYN_ACK, 900)),
+        (100.2, tcp(AGENT, proxy, ACK, 11, request)),
+        (100.3, tcp(proxy, AGENT, ACK, 901, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")),
+    ]
+    book = Book()
+    for packet in read_packets(io.BytesIO(pcap(*packets))):
+        book.note(packet)
+    assert "c2Vjc" not in repr(book.all())
+    (probe,) = read(pcap(*packets))
+    stage = probe.stage(Stage.TUNNEL)
+    assert (stage.condition, stage.error) == (Condition.PROXY_AUTHENTICATION_REQUIRED, 407)
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_no_damage_breaks_the_reader(data: st.DataObject) -> None:
@@ -219,8 +370,33 @@ def test_memory_is_bounded_by_the_number_of_connections() -> None:
     for n in range(MOST_CONNECTIONS + 500):
         source = ((10 << 24 | n).to_bytes(4, "big"), 50000)
         book.note(Segment(float(n), source, (address(SERVER[0]), 443), 1, SYN, b"", False))
-    assert len(book.connections) == MOST_CONNECTIONS
+    assert len(book.all()) == MOST_CONNECTIONS
     assert book.forgotten == 500
+
+
+def test_a_gzip_file_that_inflates_beyond_reason_ends_early() -> None:
+    empty = struct.pack("<IIII", 1, 0, 0, 0) * (1 << 20)
+    file = io.BytesIO(gzip.compress(pcap(*REFUSED) + empty * 12))
+    (probe,) = read_capture(file, "bomb.pcap.gz")
+    assert probe.stage(Stage.CONNECT).condition is Condition.CONNECTION_REFUSED
+    # Of 200 MB no more is unpacked than a hundred times what was read.
+    assert file.tell() < len(file.getvalue()) // 2
+
+
+def test_memory_is_bounded_whatever_waits_for_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_HELD", 1_000_000)
+    book = Book()
+    for n in range(200):
+        agent, server = ((10 << 24 | n).to_bytes(4, "big"), 50000), (address(SERVER[0]), 443)
+        book.note(Segment(float(n), agent, server, 10, SYN, b"", False))
+        book.note(Segment(n + 0.1, server, agent, 900, SYN_ACK, b"", False))
+        # The first byte never comes, so everything behind it has to wait.
+        for k in range(4):
+            book.note(Segment(n + 0.2, server, agent, 902 + 9000 * k, ACK, bytes(8000), False))
+    held = [c.down.held for c in book.all()]
+    assert sum(held) <= 1_000_000
+    assert held[-1] == 32_000
+    assert held[0] == 0
 
 
 def test_a_chain_of_tls_1_2_is_verified_against_the_public_bundle() -> None:

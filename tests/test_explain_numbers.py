@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from diagnoser.cli.explaining import explain
 from diagnoser.cli.numbers import explain_number
 from diagnoser.reports.wording import words_for
 
@@ -20,6 +23,30 @@ from diagnoser.reports.wording import words_for
         ("10061", "port-closed"),
         ("curl:60", "tls-intercepted"),
         ("X509_V_ERR_CERT_HAS_EXPIRED", "certificate-expired"),
+        ("CERT_HAS_EXPIRED", "verify code 10"),
+        ("unable to get local issuer certificate", "verify code 20"),
+        ("unknown_ca", "alert unknown_ca(48)"),
+        ("tlsv1 alert unknown ca", "alert unknown_ca(48)"),
+        ("alert:handshake_failure", "handshake_failure(40)"),
+        ("WSAECONNREFUSED", "Winsock error 10061"),
+        ("ECONNREFUSED", "errno 61"),
+        ("CURLE_PEER_FAILED_VERIFICATION", "libcurl error 60"),
+        ("connect:errno=10061", "WSAECONNREFUSED"),
+        ("write:errno=104", "handshake-blocked"),
+        ("0x0A000410", "handshake_failure(40)"),
+        ("verify error:num=19", "SELF_SIGNED_CERT_IN_CHAIN"),
+        ("verify error:num=24:invalid CA certificate", "verify code 79"),
+        ("Verify return code: 20 (unable to get local issuer certificate)", "proves nothing"),
+        (
+            "40179383C07F0000:error:8000006F:system library:BIO_connect:Connection refused:"
+            "../crypto/bio/bio_sock2.c:117:calling connect()",
+            "port-closed",
+        ),
+        (
+            "140735:error:1407742E:SSL routines:SSL23_GET_SERVER_HELLO:tlsv1 alert protocol "
+            "version:s23_clnt.c:802:",
+            "protocol-too-old",
+        ),
     ],
 )
 def test_each_number_is_told(topic: str, said: str) -> None:
@@ -28,6 +55,45 @@ def test_each_number_is_told(topic: str, said: str) -> None:
     assert said in page
 
 
-@pytest.mark.parametrize("topic", ["nonsense", "0x02720133", "alert:250", "curl:", "²"])
+@pytest.mark.parametrize(
+    "topic", ["nonsense", "0x02720133", "alert:250", "curl:", "²", "ok then", "errno="]
+)
 def test_what_is_no_such_number_is_left_to_others(topic: str) -> None:
     assert explain_number(topic, words_for("en")) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "heads"),
+    [
+        ("10", ("TLS alert unexpected_message(10)", "verify code 10:")),
+        ("20", ("TLS alert bad_record_mac(20)", "verify code 20:")),
+        ("60", ("verify code 60:", "libcurl error 60:", "errno 60: ETIMEDOUT")),
+        ("28", ("verify code 28:", "libcurl error 28:")),
+    ],
+)
+def test_a_bare_number_is_told_in_every_reading(topic: str, heads: tuple[str, ...]) -> None:
+    page = explain_number(topic, words_for("en"))
+    assert page is not None
+    assert [h for h in heads if h not in page] == []
+
+
+def test_one_line_is_told_once() -> None:
+    line = "1:error:0A000410:SSL routines:ssl3_read_bytes:alert:rec_layer_s3.c:1605:SSL alert number 40"
+    page = explain_number(line, words_for("en"))
+    assert page is not None
+    assert page.count("client-certificate-required") == 1
+
+
+def test_an_error_of_acronis_stays_one_whatever_else_its_number_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    explain("626/307", "en")
+    assert capsys.readouterr().out.startswith("626/307 = 0x02720133")
+    explain("0x0A000410", "en")
+    assert capsys.readouterr().out.startswith("OpenSSL error code 0A000410")
+
+
+@given(st.text(max_size=60))
+def test_no_topic_breaks_the_page(topic: str) -> None:
+    for prefix in ("", "alert:", "verify error:num=", "error:", "errno=", "0x"):
+        explain_number(prefix + topic, words_for("en"))

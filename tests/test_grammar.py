@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from grammar_samples import FORMS_TABLE, OUTLINES
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar import FORMS, explain_absence, parse, read_blocks
@@ -193,7 +194,7 @@ TABLE: dict[str, tuple[str, str | None, str, list[tuple[int, str, str]]]] = {
     ),
     "headline-en.txt": ("headline", "en", "309/22 0/65520", [(1, "code", "0x80070005")]),
 }
-NO_BLOCK = {"card-only-en.txt", "piped-info-only.log"}
+NO_BLOCK = {"card-only-en.txt", "piped-info-only.log", "looks-like-errors.log"}
 
 
 def read(name: str) -> tuple[ErrorBlock, ...]:
@@ -209,7 +210,7 @@ def names(block: ErrorBlock) -> str:
 
 def test_every_sample_is_in_the_table_and_in_the_index() -> None:
     files = {p.name for p in SAMPLES.iterdir()} - {"README.md"}
-    assert files == TABLE.keys() | NO_BLOCK
+    assert files == TABLE.keys() | FORMS_TABLE.keys() | OUTLINES.keys() | NO_BLOCK
     index = (SAMPLES / "README.md").read_text("utf-8")
     assert not [n for n in sorted(files) if f"`{n}`" not in index]
     assert {f.sample for f in FORMS} <= files

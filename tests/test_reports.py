@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from casebook import make_case
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from diagnoser.diagnosis import judge
 from diagnoser.model import (
@@ -23,7 +26,7 @@ from diagnoser.model import (
     Vantage,
 )
 from diagnoser.reports import FORMATS, render
-from diagnoser.reports.cleaning import clean_text
+from diagnoser.reports.cleaning import clean
 from diagnoser.reports.markdown import escape
 from diagnoser.reports.measuring import columns
 from diagnoser.reports.text import WIDTH
@@ -67,7 +70,7 @@ def test_the_json_contract_holds() -> None:
     assert document["generated_at"] == "2026-11-23T19:40:00Z"
     case = document["cases"][0]
     assert list(case) == [
-        "id", "count", "first_seen", "last_seen", "block", "endpoints", "symptom", "cause",
+        "id", "count", "first_seen", "last_seen", "times", "block", "endpoints", "symptom", "cause",
         "category", "standing", "summary", "remedy", "reproduce", "verdicts",
     ]  # fmt: skip
     assert (case["cause"], case["category"], case["standing"]) == (
@@ -103,6 +106,8 @@ def test_an_undecided_case_has_no_cause_and_says_so() -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_what_was_left_out_is_listed_with_its_reason(form: str) -> None:
+    if form == "ndjson":
+        pytest.skip("one object a case, and nothing else")
     shown = render(report(skipped=(Skipped("core.dmp", "not a text file"),)), form, "en")
     assert "core.dmp" in shown
     assert "not a text file" in shown
@@ -156,7 +161,7 @@ def test_secrets_reach_no_report(secret: str, form: str) -> None:
 
 def test_cleaning_keeps_what_the_diagnosis_rests_on() -> None:
     text = 'Post https://eu2-cloud.acronis.com:8443/api: {"address":"rs-eu2","port":"8443"}'
-    assert clean_text(text) == text
+    assert clean(report(judge(block(text)))).diagnoses[0].case.block.text == text  # type: ignore[union-attr]
 
 
 @given(st.text(max_size=80))
@@ -176,6 +181,67 @@ def test_markdown_tables_images_and_html_are_dead() -> None:
     assert "<img" not in shown
     assert "@team" not in shown
     assert "**" not in shown
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "</details><img src=x>", "@team and @org/team", "GH-1 #1 org/repo#1", "[x](http://e.vil)",
+        "| a | b |\n|---|---|", "```\nout", "$\\href{x}{y}$", "1. one\n2. two", "1) one", "- - x",
+        "[^1]: note", "<!-- x", "{code}x{code}", "# head", "> quote", "    code", "---", "+ plus",
+        "http://e.vil www.e.vil", "~~~", "&lt;b&gt;", "==x==", "a\\", "*a*_b_",
+    ],
+)  # fmt: skip
+def test_hostile_text_is_plain_text_in_markdown(evil: str) -> None:
+    """As a message, a file name and a left-out source: the page has the same elements as ever."""
+
+    def elements(text: str) -> list[str]:
+        case = replace(block(f"{text} end"), skipped=(Skipped(text, text),))
+        found = report(judge(case), skipped=(Skipped(text, text),))
+        shown = render(found, "markdown", "en")
+        assert "@team" not in shown
+        assert "://" not in shown
+        page = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+        return re.findall(r"</?[a-z][^>]*>", page.render(shown))
+
+    assert elements(evil) == elements("innocent")
+
+
+def test_markdown_fits_the_smallest_comment_field() -> None:
+    """A Jira comment holds 32,767 characters; further cases are named, then counted."""
+    many = [block(f"message number {n} " + "long " * 200) for n in range(300)]
+    shown = render(report(*map(judge, many)), "markdown", "en")
+    assert len(shown) < 32_767
+    assert "Further cases" in shown
+    assert ": 29" in shown or ": 28" in shown
+    assert shown.rstrip().endswith("diagnoser 0.0.0")
+
+
+def test_every_case_is_one_object_of_the_elastic_common_schema() -> None:
+    refused, other = judge(make_case(CLOSED)), judge(make_case({"like": "fortinet"}))
+    lines = render(report(refused, other), "ndjson", "en").splitlines()
+    first, second = (json.loads(x) for x in lines)
+    assert first["@timestamp"] == "2026-11-23T19:40:00Z"
+    assert first["ecs"] == {"version": "8.17.0"}
+    event = first["event"]
+    assert (event["kind"], event["category"], event["outcome"]) == ("alert", ["network"], "failure")
+    assert first["destination"]["domain"] == "rs-us5-cloud.acronis.com"
+    assert first["destination"]["port"] == 8443
+    assert first["error"] == {"code": "626/307", "message": "message", "type": "connection-refused"}
+    assert first["rule"]["id"] == "port-closed"
+    assert first["diagnoser"]["standing"] == "applies"
+    assert "tls" not in first
+    tls = second["tls"]
+    assert (tls["version"], tls["version_protocol"], tls["established"]) == ("1.3", "tls", True)
+    assert "O=Fortinet" in tls["server"]["issuer"]
+    assert tls["server"]["not_after"].endswith("Z")
+    assert "null" not in lines[0]
+
+
+def test_a_healthy_case_is_no_alert() -> None:
+    shown = json.loads(render(report(judge(make_case({"like": "genuine"}))), "ndjson", "en"))
+    assert (shown["event"]["kind"], shown["event"]["outcome"]) == ("event", "success")
+    assert render(report(), "ndjson", "en") == ""
 
 
 def test_text_fits_the_terminal_in_both_languages() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import platform
 import socket
 import subprocess
 import sys
@@ -11,17 +12,19 @@ import textwrap
 import time
 from typing import Any
 
+import peers
 import pytest
 from peers import ScriptedNetwork, Stream, on_loopback
 
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
-from diagnoser.model import Address, Condition
+from diagnoser.model import Address, Condition, Measured, TcpFlow
 from diagnoser.probing import (
     RedirectedNetwork,
     Redirection,
     SystemNetwork,
     parse_redirection,
     system_vantage,
+    transport,
 )
 from diagnoser.probing.conditions import condition_of
 
@@ -125,6 +128,40 @@ def test_bytes_pass_and_the_end_of_the_stream_is_empty() -> None:
     assert asyncio.run(main()) == (b"hello", b"")
 
 
+async def _flow_after(data: bytes) -> TcpFlow | None:
+    async with on_loopback(peers.silent) as port:
+        connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+        try:
+            await connection.send(data)
+            await asyncio.sleep(0.05)
+            assert isinstance(connection, Measured)
+            return connection.flow()
+        finally:
+            connection.abort()
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="TCP_INFO as Linux has it")
+def test_the_kernel_tells_what_became_of_the_bytes() -> None:
+    flow = asyncio.run(_flow_after(b"x" * 352))
+    assert flow is not None
+    # The SYN counts as one (RFC 9293 section 3.4).
+    assert (flow.bytes_acknowledged, flow.unacknowledged) == (353, 0)
+    assert (flow.retransmitted, flow.selectively_acknowledged) == (0, 0)
+
+
+def test_where_the_kernel_tells_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert asyncio.run(_flow_after(b"x")) is None
+
+
+@pytest.mark.parametrize(("length", "known"), [(0, False), (127, False), (128, True), (232, True)])
+def test_an_older_kernel_tells_less(length: int, known: bool) -> None:
+    flow = transport._read_flow(bytes(length))
+    assert (flow is not None) is known
+    if flow is not None:
+        assert flow.out_of_order == (0 if length >= 228 else None)
+
+
 def test_a_closed_port_raises_its_errno() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -147,6 +184,9 @@ def test_a_closed_port_raises_its_errno() -> None:
         (errno.ENETUNREACH, Condition.NETWORK_UNREACHABLE),
         (10051, Condition.NETWORK_UNREACHABLE),
         (10065, Condition.NETWORK_UNREACHABLE),
+        (errno.EACCES, Condition.NETWORK_UNREACHABLE),
+        (errno.EPERM, Condition.NETWORK_UNREACHABLE),
+        (10013, Condition.NETWORK_UNREACHABLE),
         (errno.ECONNRESET, Condition.CONNECTION_RESET),
         (errno.EPIPE, Condition.CONNECTION_RESET),
         (10054, Condition.CONNECTION_RESET),

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, TypeVar
 from diagnoser.catalog.loading import DATA, load_rows, read, regex, row
 from diagnoser.catalog.rows import (
     CauseWords,
+    DataCenterRow,
     DomainRow,
     ErrorRow,
     FallbackRow,
     HostRow,
     InterceptorRow,
+    IntermediateRow,
     IssuerRow,
     LabelRow,
     PortRow,
     RecipeRow,
     RoleRow,
+    ServiceRow,
     TrapRow,
     Words,
 )
@@ -40,18 +43,22 @@ __all__ = [
     "DATA",
     "LANGUAGES",
     "CauseWords",
+    "DataCenterRow",
     "DomainRow",
     "ErrorRow",
     "FallbackRow",
     "HostRow",
     "InterceptorRow",
+    "IntermediateRow",
     "IssuerRow",
     "LabelRow",
     "PortRow",
     "RecipeRow",
     "RoleRow",
+    "ServiceRow",
     "TrapRow",
     "Words",
+    "data_centers",
     "domains",
     "errors",
     "expected_issuer",
@@ -61,6 +68,8 @@ __all__ = [
     "in_domain",
     "interceptor",
     "interceptors",
+    "intermediate",
+    "intermediates",
     "is_catalogued",
     "issuers",
     "labels",
@@ -71,12 +80,15 @@ __all__ = [
     "role_of",
     "roles",
     "row",
+    "services",
     "traps",
     "words",
 ]
 
 
-_ENDPOINT_TABLES = ("role", "host", "domain", "port", "trap", "issuer", "fallback")
+_ENDPOINT_TABLES = (
+    "role", "host", "domain", "port", "trap", "issuer", "fallback", "service", "data_center",
+)  # fmt: skip
 
 
 def _endpoint_rows(cls: type[T], key: str, identity: Callable[[T], object]) -> tuple[T, ...]:
@@ -156,6 +168,21 @@ def fallbacks() -> tuple[FallbackRow, ...]:
     for r in rows:
         _check_ports(f"endpoints.toml: fallback {r.host}", r.port)
     return rows
+
+
+@cache
+def services() -> tuple[ServiceRow, ...]:
+    """What an agent needs, in the order in which it needs it."""
+    rows = _endpoint_rows(ServiceRow, "service", lambda r: r.host)
+    for r in rows:
+        _check_ports(f"endpoints.toml: service {r.host}", *r.ports)
+    return rows
+
+
+@cache
+def data_centers() -> tuple[DataCenterRow, ...]:
+    """Data centres some of whose names are known."""
+    return _endpoint_rows(DataCenterRow, "data_center", lambda r: r.id)
 
 
 def _condition(r: ErrorRow) -> tuple[object, ...]:
@@ -280,6 +307,28 @@ def expected_issuer(issuer: Name) -> IssuerRow | None:
 
 
 @cache
+def intermediates() -> tuple[IntermediateRow, ...]:
+    """Intermediates of public CAs whose keys are known."""
+    rows = load_rows(IntermediateRow, "authorities.toml", "intermediate", "intermediate")
+    for r in rows:
+        if not r.keys or any(k != k.lower() or len(k) != 40 for k in r.keys):
+            raise CatalogError(f"data/authorities.toml: {r.common_name!r}: key 'keys' is not hex")
+    return rows
+
+
+def intermediate(issuer: Name) -> IntermediateRow | None:
+    """The public intermediate that ``issuer`` names, if its keys are known."""
+    return next(
+        (
+            r
+            for r in intermediates()
+            if r.common_name == issuer.first("CN") and r.organization == issuer.first("O")
+        ),
+        None,
+    )
+
+
+@cache
 def words(language: str) -> Words:
     """The words of ``language`` (a member of :data:`LANGUAGES`)."""
     name = f"words/{language}.toml"
@@ -295,4 +344,5 @@ def words(language: str) -> Words:
         tables.get("phrase", {}),
         tables.get("reason", {}),
         {key: tuple(table["steps"]) for key, table in tables.get("recipe", {}).items()},
+        tables.get("sentence", {}),
     )

@@ -80,6 +80,16 @@ class IssuerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class IntermediateRow:
+    """An intermediate of a public CA: its names, and the identifiers of its keys (hex)."""
+
+    organization: str
+    common_name: str
+    keys: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class FallbackRow:
     """An endpoint to try for a symptom when the error itself names none."""
 
@@ -87,6 +97,28 @@ class FallbackRow:
     host: str
     port: int
     proven: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """A host that an agent needs, wherever it is registered; ``{dc}`` stands for a data centre.
+
+    A name made of such a pattern is a guess (``proven`` is false): it need not exist.
+    """
+
+    host: str
+    ports: tuple[int, ...]
+    proven: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataCenterRow:
+    """Names that one data centre is known to have; they stand instead of guesses of their role."""
+
+    id: str
+    hosts: tuple[str, ...]
     source: str
 
 
@@ -209,7 +241,10 @@ class CauseWords:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All words of one language: causes by rule id, facts, phrases of the reports."""
+    """All words of one language: causes by rule id, facts, phrases of the reports.
+
+    ``sentences`` translate what the lower floors say in English; in English there are none.
+    """
 
     language: str
     causes: dict[str, CauseWords]
@@ -217,3 +252,4 @@ class Words:
     phrases: dict[str, str]
     reasons: dict[str, str]
     recipes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sentences: dict[str, str] = field(default_factory=dict)

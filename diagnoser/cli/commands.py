@@ -12,21 +12,29 @@ from diagnoser.cli.options import (
     AgainOption,
     AllowAllOption,
     AllowOption,
+    BundleOption,
     CaFileOption,
     ClientCertOption,
     ClientKeyOption,
     ConnectToOption,
+    ExecOption,
     ExitZeroOption,
     Format,
     FormatOption,
+    FromStartOption,
+    IntervalOption,
     LangOption,
     Language,
     OfflineOption,
     OutputOption,
     ProxyOption,
     QuietOption,
+    RedactionMapOption,
+    RedactOption,
     Settings,
     TimeoutOption,
+    WatchFormat,
+    WatchFormatOption,
 )
 
 app = typer.Typer(
@@ -43,6 +51,14 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _causes(incomplete: str) -> list[tuple[str, str]]:
+    """The causes that a shell completes, each with its title."""
+    from diagnoser.catalog import words  # noqa: PLC0415  (only where the shell asks)
+
+    told = words("en").causes
+    return [(c, w.title) for c, w in told.items() if c.startswith(incomplete)]
+
+
 VersionOption = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
 ]
@@ -53,6 +69,9 @@ def paste(
     context: typer.Context,
     form: FormatOption = Format.TEXT,
     output: OutputOption = None,
+    bundle: BundleOption = None,
+    redact: RedactOption = None,
+    redaction_map: RedactionMapOption = None,
     offline: OfflineOption = False,
     allow: AllowOption = None,
     allow_all: AllowAllOption = False,
@@ -78,6 +97,7 @@ def paste(
     settings = Settings(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
+        bundle=bundle, redact=redact, redaction_map=redaction_map,
     )  # fmt: skip
     if context.invoked_subcommand is None:
         from diagnoser.cli import session  # noqa: PLC0415  (the heavy part loads only when needed)
@@ -90,6 +110,9 @@ def scan(
     paths: Annotated[list[str], typer.Argument(help="Files with errors; - is stdin.")],
     form: FormatOption = Format.TEXT,
     output: OutputOption = None,
+    bundle: BundleOption = None,
+    redact: RedactOption = None,
+    redaction_map: RedactionMapOption = None,
     offline: OfflineOption = False,
     allow: AllowOption = None,
     allow_all: AllowAllOption = False,
@@ -110,6 +133,7 @@ def scan(
     settings = Settings(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero, again,
+        bundle=bundle, redact=redact, redaction_map=redaction_map,
     )  # fmt: skip
     raise typer.Exit(session.scan(tuple(paths), settings))
 
@@ -117,13 +141,16 @@ def scan(
 @app.command()
 def check(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="What to test; without PORT, the ports of its role.", metavar="HOST[:PORT]"
         ),
-    ],
+    ] = None,
     form: FormatOption = Format.TEXT,
     output: OutputOption = None,
+    bundle: BundleOption = None,
+    redact: RedactOption = None,
+    redaction_map: RedactionMapOption = None,
     connect_to: ConnectToOption = None,
     proxy: ProxyOption = None,
     client_cert: ClientCertOption = None,
@@ -131,6 +158,12 @@ def check(
     ca_file: CaFileOption = None,
     server_name: Annotated[
         str | None, typer.Option("--server-name", help="Send this SNI name.", metavar="NAME")
+    ] = None,
+    data_center: Annotated[
+        str | None,
+        typer.Option(
+            "--data-center", help="All that an agent needs there, such as eu2.", metavar="NAME"
+        ),
     ] = None,
     timeout: TimeoutOption = 5.0,
     lang: LangOption = Language.AUTO,
@@ -143,14 +176,18 @@ def check(
     settings = Settings(
         form.value, output, False, (), True, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
+        bundle=bundle, redact=redact, redaction_map=redaction_map,
     )  # fmt: skip
-    raise typer.Exit(session.check(tuple(targets), server_name, settings))
+    raise typer.Exit(session.check(tuple(targets or ()), server_name, settings, data_center))
 
 
 @app.command()
 def explain(
     topic: Annotated[
-        str | None, typer.Argument(help="A cause (tls-intercepted) or an error (626/307).")
+        str | None,
+        typer.Argument(
+            help="A cause (tls-intercepted) or an error (626/307).", autocompletion=_causes
+        ),
     ] = None,
     lang: LangOption = Language.AUTO,
 ) -> None:
@@ -164,15 +201,68 @@ def explain(
 def demo(
     form: FormatOption = Format.TEXT,
     output: OutputOption = None,
+    bundle: BundleOption = None,
+    redact: RedactOption = None,
+    redaction_map: RedactionMapOption = None,
     lang: LangOption = Language.EN,
     quiet: QuietOption = False,
 ) -> None:
     """See it work: real handshakes against servers on this machine, no internet needed."""
     from diagnoser.cli import session  # noqa: PLC0415
 
-    raise typer.Exit(
-        session.demo(Settings(form=form.value, output=output, language=lang.value, quiet=quiet))
-    )
+    settings = Settings(
+        form=form.value, output=output, language=lang.value, quiet=quiet,
+        bundle=bundle, redact=redact, redaction_map=redaction_map,
+    )  # fmt: skip
+    raise typer.Exit(session.demo(settings))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    from diagnoser.reports import schema as description  # noqa: PLC0415
+
+    typer.echo(description.render(), nl=False)
+
+
+@app.command()
+def watch(
+    directory: Annotated[str, typer.Argument(help="The folder of the logs.", metavar="DIR")],
+    form: WatchFormatOption = WatchFormat.TEXT,
+    command: ExecOption = None,
+    interval: IntervalOption = 2.0,
+    from_start: FromStartOption = False,
+    redact: RedactOption = None,
+    offline: OfflineOption = False,
+    allow: AllowOption = None,
+    allow_all: AllowAllOption = False,
+    connect_to: ConnectToOption = None,
+    proxy: ProxyOption = None,
+    client_cert: ClientCertOption = None,
+    client_key: ClientKeyOption = None,
+    ca_file: CaFileOption = None,
+    timeout: TimeoutOption = 5.0,
+    lang: LangOption = Language.AUTO,
+    quiet: QuietOption = False,
+    exit_zero: ExitZeroOption = False,
+) -> None:
+    """Follow live logs and diagnose each new error once; Ctrl-C ends."""
+    from diagnoser.cli import watching  # noqa: PLC0415
+
+    settings = Settings(
+        form.value, None, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
+        client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero, redact=redact,
+    )  # fmt: skip
+    wanted = watching.Watch(directory, interval, from_start, watching.split_command(command))
+    raise typer.Exit(watching.watch(wanted, settings))
+
+
+@app.command(hidden=True)
+def man() -> None:
+    """Print the manual page (roff)."""
+    from diagnoser.cli import manual  # noqa: PLC0415
+
+    typer.echo(manual.render(app), nl=False)
 
 
 # Typer reads annotations at run time; Path must be importable from this module.

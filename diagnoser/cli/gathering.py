@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sized
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diagnoser.cli import say
+from diagnoser.cli.greeting import greet
+from diagnoser.cli.progress import Progress
 from diagnoser.diagnosis import open_case
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
@@ -24,13 +27,35 @@ from diagnoser.evidence import (
     read_transcripts,
 )
 from diagnoser.grammar import explain_absence, read_blocks
-from diagnoser.model import Case, ErrorBlock, ProbeResult, Skipped
+from diagnoser.model import Case, ErrorBlock, ProbeResult, Sighting, Skipped
 from diagnoser.probing import Trust
-from diagnoser.reading.archives import expand, is_packed
+from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.inflating import Damaged, Limits, TooLarge
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream
 from diagnoser.reading.walking import Selection, walk
+from diagnoser.scanning import (
+    Leftover,
+    Settings,
+    Survey,
+    drop_headlines,
+    join,
+    place,
+    plan,
+    run_all,
+)
+
+# What the user names and is no larger is read as a whole, as if it had been pasted.
+_SMALL = 1 << 20
+_A_JOB = 192 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which files and errors of a directory are meant; ``jobs`` 0: as many as it is worth."""
+
+    selection: Selection = field(default_factory=Selection)
+    since: str | None = None
+    jobs: int = 0
 
 
 class Gathering:
@@ -40,8 +65,10 @@ class Gathering:
     left out. ``ca_file`` holds the anchors that transcripts and captures are verified against.
     """
 
-    def __init__(self, ca_file: Path | None = None) -> None:
-        self.blocks: list[ErrorBlock] = []
+    def __init__(
+        self, ca_file: Path | None = None, language: str = "auto", scope: Scope | None = None
+    ) -> None:
+        self.sightings: list[Sighting] = []
         self.skipped: list[Skipped] = []
         self.faults: list[DiagnoserError] = []
         self._probes: list[ProbeResult] = []
@@ -49,6 +76,9 @@ class Gathering:
         self._cases: list[Case] = []
         self._captures: list[tuple[str, bytes | None]] = []
         self._ca_file = ca_file
+        self._language = language
+        self._scope = scope or Scope()
+        self.interrupted = False
         self._loaded: Trust | None = None
 
     @property
@@ -57,54 +87,105 @@ class Gathering:
             self._loaded = Trust.load(self._ca_file)
         return self._loaded
 
+    @property
+    def blocks(self) -> list[ErrorBlock]:
+        """The errors, each once."""
+        return [s.block for s in self.sightings]
+
     def read(self, path: str, *, quiet: bool) -> None:
         """Read one input; ``-`` is stdin."""
         try:
             if path == "-":
-                self._read_text(*self._read_stdin(quiet=quiet))
-                return
-            if Path(path).is_dir():
-                self._read_below(path)
-                return
-            head = read_file(Path(path), HEAD).data
-            if detect(head) is Kind.CAPTURE:
-                # Read when the errors are known, and as a stream: captures are large.
-                self._captures.append((path, None))
-            elif is_packed(head):
-                self._read_packed(path)
+                self._read_stdin(quiet=quiet)
+            elif Path(path).is_dir() or _is_large(path):
+                self._scan(path, quiet=quiet)
             else:
-                self._read_text(read_file(Path(path)), _written(Path(path)))
+                head = read_file(Path(path), HEAD).data
+                if detect(head) is Kind.CAPTURE:
+                    # Read when the errors are known, and as a stream: captures are large.
+                    self._captures.append((path, None))
+                elif is_packed(head):
+                    self._scan(path, quiet=quiet)
+                else:
+                    self._read_text(read_file(Path(path)), _written(Path(path)))
         except (InputError, BlockSyntaxError) as error:
             self.faults.append(error)
 
-    def _read_below(self, directory: str) -> None:
-        """Every file below a directory; one that holds no error is no fault."""
-        for found in walk(directory, Selection()):
-            if isinstance(found, Skipped):
-                self.skipped.append(found)
-            else:
-                self._read_packed(found.path)
-        if not (self.blocks or self._probes or self._checks or self._captures):
+    def _scan(self, path: str, *, quiet: bool) -> None:
+        """A directory, an archive or a large file; a file below it without errors is no fault."""
+        before = self._size()
+        selection = self._scope.selection
+        found = list(walk(path, selection))
+        self.skipped += [f for f in found if isinstance(f, Skipped)]
+        files = [f for f in found if not isinstance(f, Skipped)]
+        jobs = self._scope.jobs or _jobs(sum(f.size for f in files))
+        errands = [e for f in files for e in plan(f.path, f.size, jobs)]
+        settings = Settings(self._scope.since)
+        with Progress(sum(f.size for f in files), len(errands), quiet=quiet) as progress:
+            parts: list[tuple[int, Survey]] = []
+            done = 0
+            try:
+                for errand, results in run_all(errands, settings, jobs, progress.advance):
+                    done += 1
+                    for result in results:
+                        if errand.part and isinstance(result, Survey):
+                            parts.append((errand.start, result))
+                        else:
+                            self._take(result, errand.path)
+                    following = errands[done] if done < len(errands) else None
+                    if parts and (following is None or following.path != errand.path):
+                        self._take(join(parts), errand.path)
+                        parts = []
+                    progress.tell(len(self.sightings))
+            except KeyboardInterrupt:
+                if parts:
+                    self._take(join(parts), parts[0][1].name)
+                self.interrupted = True
+                reason = f"stopped by Ctrl-C: {len(errands) - done} of {len(errands)} parts unread"
+                self.skipped.append(Skipped(path, reason))
+        if self._size() == before and not self.interrupted:
             self.faults.append(
                 InputError(
-                    f"{directory}: no error block in any file below it",
+                    f"{path}: no error block in it"
+                    if not Path(path).is_dir()
+                    else f"{path}: no error block in any file below it",
                     hint="give the folder of the agent's logs, or paste the error: diagnoser",
                     status=ExitStatus.NO_ERROR_BLOCK,
                 )
             )
 
-    def _read_packed(self, path: str) -> None:
-        """The texts of one file, also those within archives (a system report is a zip of zips)."""
-        try:
-            with open_file(Path(path)) as stream:
-                for source in expand(stream, path, Limits()):
-                    if isinstance(source, Skipped):
-                        self.skipped.append(source)
-                        continue
-                    text = read_stream(source.stream, source.name)
-                    self._read_text(text, _written(Path(path)), alone=False)
-        except (InputError, Damaged, TooLarge) as error:
-            self.skipped.append(Skipped(path, str(error)))
+    def _size(self) -> int:
+        everything: tuple[Sized, ...] = (
+            self.sightings, self._probes, self._checks, self._captures, self._cases, self.faults,
+        )  # fmt: skip
+        return sum(len(some) for some in everything)
+
+    def _take(self, found: Survey | Skipped | Leftover, path: str) -> None:
+        if isinstance(found, Skipped):
+            self.skipped.append(found)
+        elif isinstance(found, Leftover):
+            self._take_leftover(found, path)
+        else:
+            if not found.counted:
+                with open_file(Path(path)) as stream:
+                    found = place(found, stream)
+            self.sightings += drop_headlines([s for _, s in found.sightings])
+            self.faults += [fault for _, fault in found.faults]
+            self.skipped += [skipped for _, skipped in found.skipped]
+            if found.earlier:
+                reason = f"{found.earlier} errors before --since"
+                self.skipped.append(Skipped(found.name, reason))
+
+    def _take_leftover(self, found: Leftover, path: str) -> None:
+        written = _written(Path(path))
+        if found.data is not None:
+            source = Input(found.name, found.data)
+        elif detect(read_file(Path(found.name), HEAD).data) is Kind.CAPTURE:
+            self._captures.append((found.name, None))
+            return
+        else:
+            source = read_file(Path(found.name))
+        self._read_text(source, written, alone=False, errors=not found.surveyed)
 
     def collected(self) -> Collected:
         """The evidence of all inputs; captures are searched for the endpoints of the errors."""
@@ -127,14 +208,17 @@ class Gathering:
         self._captures.clear()
         return Collected(tuple(self._probes), tuple(self._checks), tuple(self._cases))
 
-    def _read_stdin(self, *, quiet: bool) -> tuple[Input, datetime]:
+    def _read_stdin(self, *, quiet: bool) -> None:
         if sys.stdin.isatty() and not quiet:
-            key = "Ctrl-Z, Enter" if os.name == "nt" else "Ctrl-D"
-            say(f"Paste the error block, from its code to its message, then press {key}.")
-        return read_stream(sys.stdin.buffer, "stdin"), datetime.now(UTC)
+            greet(self._language)
+        source = read_stream(sys.stdin.buffer, "stdin")
+        self._read_text(source, datetime.now(UTC))
 
-    def _read_text(self, source: Input, at: datetime, *, alone: bool = True) -> None:
-        """One text; ``alone`` if the user named it, so that it must hold something."""
+    def _read_text(
+        self, source: Input, at: datetime, *, alone: bool = True, errors: bool = True
+    ) -> None:
+        """One text; ``alone`` if the user named it, so that it must hold something. Without
+        ``errors`` only what others observed is read from it."""
         kind = detect(source.data[:HEAD])
         if kind is Kind.CAPTURE:
             self._captures.append((source.source, source.data))
@@ -144,8 +228,8 @@ class Gathering:
         if kind is Kind.REPORT:
             self._cases += read_report(text, source.source)
             return
-        reading = read_blocks(text, source.source)
-        self.blocks += reading.blocks
+        reading = read_blocks(text if errors else "", source.source)
+        self.sightings += [_sighting(block) for block in reading.blocks]
         self.skipped += reading.skipped
         self.faults += reading.faults
         # One text may hold the error and what support had the user run.
@@ -163,6 +247,23 @@ class Gathering:
             self.faults.append(empty if pasted else explain_emptiness(source.source))
         elif not (reading.blocks or reading.faults or probes or checks):
             self.faults.append(explain_absence(text, source.source))
+
+
+def _sighting(block: ErrorBlock) -> Sighting:
+    at = block.occurred_at
+    return Sighting(block, 1, at, at, ((at[:16], 1),) if at else ())
+
+
+def _is_large(path: str) -> bool:
+    try:
+        return Path(path).stat().st_size > _SMALL
+    except (OSError, ValueError):
+        return False
+
+
+def _jobs(size: int) -> int:
+    """Processes for so many bytes: starting one pays from some hundred megabytes on."""
+    return min(4, os.cpu_count() or 1, 1 + size // _A_JOB)
 
 
 def _written(path: Path) -> datetime:

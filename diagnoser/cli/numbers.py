@@ -1,6 +1,7 @@
 """Numbers of TLS and of sockets in words, for ``diagnoser explain``.
 
-A bare number can be several things; all that it can be are told, each under its name.
+A bare number can be several things; all that it can be are told, each under its name. A line as
+openssl printed it says which.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 from diagnoser.catalog import Words
 from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.evidence.numbers import (
+    FailureNumber,
     OpensslCode,
     decode_openssl,
     describe_alert,
     failure,
+    failure_numbers,
     system_failure,
+    verify_code,
     verify_texts,
 )
 
@@ -57,49 +61,93 @@ _CONDITION_CAUSES = {
     "certificate-rejected": ("tls-intercepted", "root-not-trusted"),
 }
 _KINDS = {"alert": "alert", "verify": "verify", "curl": "curl", "wsa": "winsock", "errno": "errno"}
-_PREFIXED = re.compile(r"(alert|verify|curl|wsa|errno|openssl)[:/= ]\s*([0-9A-Fa-fx]{1,10})")
+_PREFIXED = re.compile(r"(alert|verify|curl|wsa|errno|openssl)[:/= ]\s*([0-9A-Za-z_]{1,80})")
 _TITLES = {"winsock": "Winsock error", "errno": "errno", "curl": "libcurl error"}
+# Lines of openssl's output, each with what its number is.
+_LINES = (
+    ("openssl", re.compile(r"\berror:([0-9A-Fa-f]{8})(?::|$)")),
+    ("alert", re.compile(r"\bSSL alert number (\d{1,3})\b")),
+    ("system", re.compile(r"\berrno\s?=\s?(\d{1,5})\b")),
+)
+_VERIFY_LINE = re.compile(
+    r"\bverify (?:error:num=|return code: ?)(\d{1,3})(?:(?:: ?| \()([^)\n]{0,200}))?", re.IGNORECASE
+)
 
 
 def explain_number(topic: str, words: Words) -> str | None:
     """The pages of everything that ``topic`` can be, or ``None``.
 
-    ``0A000410`` (an OpenSSL error code), ``48``, ``10061``, ``X509_V_ERR_CERT_HAS_EXPIRED``, or
-    with the family in front: ``alert:48``, ``verify:19``, ``curl:60``, ``wsa:10061``.
+    ``0A000410`` (an OpenSSL error code), ``48``, ``10061``; a name such as ``unknown_ca``,
+    ``X509_V_ERR_CERT_HAS_EXPIRED`` or ``ECONNREFUSED``; with the family in front ``alert:48``,
+    ``verify:19``, ``curl:60``, ``wsa:10061``; or a whole line of openssl's output.
     """
-    text = topic.strip()
+    text = topic.strip()[:2000]
     if named := _PREFIXED.fullmatch(text):
         pages = _of_kind(named[1], named[2], words)
-    elif (code := _verify_code_named(text)) is not None:
-        pages = [_verify(code, words)]
     else:
-        pages = _of_code(text, words)
+        pages = _of_line(text, words) or _of_name(text, words) or _of_code(text, words)
         if text.isascii() and text.isdigit() and len(text) <= 5:
             pages += [p for kind in _KINDS for p in _of_kind(kind, text, words)]
-    return "\n".join(pages) if pages else None
+    return "\n".join(dict.fromkeys(pages)) if pages else None
+
+
+def _of_line(text: str, words: Words) -> list[str]:
+    pages: list[str] = []
+    if said := _VERIFY_LINE.search(text):
+        # Number and text together tell what is meant where the number was given away anew.
+        code = verify_code(int(said[1]), (said[2] or "").strip())
+        pages += [_verify(code, words)] if any(r.number == code for r in verify_texts()) else []
+    for kind, line in _LINES:
+        if kind == "alert" and pages:
+            # The error code of the same line has said it.
+            continue
+        for found in list(line.finditer(text))[:5]:
+            pages += _of_kind(kind, found[1], words)
+    return pages
+
+
+def _of_name(text: str, words: Words) -> list[str]:
+    """The number of a name, as the tables spell it; an alert also as OpenSSL writes it."""
+    plain, upper = " ".join(text.split()).lower(), text.upper()
+    spelled = re.sub(r"[ -]", "_", re.sub(r"^(?:sslv3|tlsv1|tlsv13|tls) alert ", "", plain))
+    pages = [_alert(n, words) for n in range(256) if alert_name(n) == spelled != "unknown_alert"]
+    pages += [
+        _verify(n, words)
+        for n in range(256)
+        if verify_code_name(n).startswith("X509_V_")
+        and upper in (verify_code_name(n), verify_code_name(n).removeprefix("X509_V_ERR_"))
+    ]
+    if not pages:
+        texts = {r.number for r in verify_texts() if plain in (t.lower() for t in r.texts)}
+        pages += [_verify(verify_code(n, plain), words) for n in sorted(texts)]
+    rows = [r for r in failure_numbers() if r.name == upper]
+    return pages + [_failure(row, words) for row in rows]
 
 
 def _of_kind(kind: str, digits: str, words: Words) -> list[str]:
     if kind == "openssl":
         return _of_code(digits, words)
-    if not digits.isdigit():
-        return []
+    if not (digits.isascii() and digits.isdigit()):
+        return _of_name(digits, words)
     number = int(digits)
     if kind == "alert":
         known = number < 256 and alert_name(number) != "unknown_alert"
         return [_alert(number, words)] if known else []
     if kind == "verify":
         return [_verify(number, words)] if any(r.number == number for r in verify_texts()) else []
-    row = failure(_KINDS[kind], number)
-    if row is None:
-        return []
-    head = f"{_TITLES[row.kind]} {number}: {row.name}"
+    row = system_failure(number) if kind == "system" else failure(_KINDS[kind], number)
+    return [] if row is None else [_failure(row, words)]
+
+
+def _failure(row: FailureNumber, words: Words) -> str:
+    head = f"{_TITLES.get(row.kind, 'OpenSSL reason')} {row.number}: {row.name}"
     causes = _CONDITION_CAUSES.get(row.condition.value, ())
-    return [_page(head, (f"  {row.means}.",), causes, words)]
+    return _page(head, (f"  {row.means}.",), causes, words)
 
 
 def _of_code(text: str, words: Words) -> list[str]:
-    code = decode_openssl(text) if len(text) == 8 and "x" not in text else None
+    digits = text.removeprefix("0x")
+    code = decode_openssl(digits) if len(digits) == 8 else None
     if code is None:
         return []
     lines, causes = _told(code)
@@ -133,12 +181,6 @@ def _alert(number: int, words: Words) -> str:
     return _page(f"TLS alert {describe_alert(number)}", (told,), causes, words)
 
 
-def _verify_code_named(text: str) -> int | None:
-    if not text.upper().startswith("X509_V_ERR_"):
-        return None
-    return next((n for n in range(256) if verify_code_name(n) == text.upper()), None)
-
-
 def _verify(number: int, words: Words) -> str:
     lines = []
     for row in (r for r in verify_texts() if r.number == number):
@@ -157,5 +199,5 @@ def _verify(number: int, words: Words) -> str:
 
 
 def _page(head: str, lines: tuple[str, ...], causes: tuple[str, ...], words: Words) -> str:
-    told = [f"  may be: {c}: {words.causes[c].title}" for c in causes]
+    told = [f"  {words.phrases['may_be']}: {c}: {words.causes[c].title}" for c in causes]
     return "\n".join((head, *lines, *told)) + "\n"

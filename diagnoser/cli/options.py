@@ -17,6 +17,14 @@ class Format(StrEnum):
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
+    NDJSON = "ndjson"
+
+
+class WatchFormat(StrEnum):
+    """How ``watch`` tells of a case."""
+
+    TEXT = "text"
+    NDJSON = "ndjson"
 
 
 class Language(StrEnum):
@@ -83,6 +91,43 @@ AgainOption = Annotated[
     bool,
     typer.Option("--again", help="Probe from here also what transcripts and captures show."),
 ]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", help="Also write the whole case as one file.", metavar="CASE.zip"),
+]
+RedactOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--redact/--no-redact",
+        help="Tokens for names outside Acronis; default: in files yes, on stdout no.",
+        show_default=False,
+    ),
+]
+RedactionMapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--redaction-map",
+        help="Write what the tokens stand for; for your eyes, not for the case.",
+        metavar="FILE",
+    ),
+]
+WatchFormatOption = Annotated[
+    WatchFormat, typer.Option("--format", "-f", help="One line a case, for people or as JSON.")
+]
+ExecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--exec",
+        help="Run CMD for each case, its JSON on stdin; no shell is involved.",
+        metavar="CMD",
+    ),
+]
+IntervalOption = Annotated[
+    float, typer.Option("--interval", help="Seconds between two looks.", min=0.1, max=3600)
+]
+FromStartOption = Annotated[
+    bool, typer.Option("--from-start", help="Diagnose also what the logs hold already.")
+]
 ExitZeroOption = Annotated[
     bool, typer.Option("--exit-zero", help="Exit 0 whatever was diagnosed (errors excepted).")
 ]
@@ -107,3 +152,6 @@ class Settings:
     quiet: bool = False
     exit_zero: bool = False
     again: bool = False
+    bundle: Path | None = None
+    redact: bool | None = None
+    redaction_map: Path | None = None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sys
-import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import diagnoser
 from diagnoser.cli import explain_failure, say
+from diagnoser.cli.data_centers import leave_out_guesses, open_data_center
+from diagnoser.cli.delivery import check_targets, deliver
 from diagnoser.cli.gathering import Gathering
+from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.options import Settings
 from diagnoser.diagnosis import (
     Inquiry,
@@ -26,11 +26,11 @@ from diagnoser.diagnosis import (
 )
 from diagnoser.errors import (
     ExitStatus,
-    OutputError,
     UsageError,
 )
 from diagnoser.grammar import read_blocks
 from diagnoser.model import (
+    Case,
     Category,
     Diagnosis,
     ErrorBlock,
@@ -54,18 +54,18 @@ from diagnoser.probing import (
     parse_redirection,
     system_vantage,
 )
-from diagnoser.reports import render
 
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
 
 
 def scan(paths: Sequence[str], settings: Settings) -> int:
     """Diagnose all errors of the given files (``-`` is stdin); returns the exit status."""
-    inquiry = _inquiry(settings)
-    gathering = Gathering(settings.ca_file)
+    check_targets(settings, paths)
+    inquiry = prepare(settings)
+    gathering = Gathering(settings.ca_file, settings.language)
     for path in paths:
         gathering.read(path, quiet=settings.quiet)
-    diagnoses = diagnose(gathering.blocks, inquiry, gathering.collected())
+    diagnoses = diagnose(gathering.sightings, inquiry, gathering.collected())
     blocks, skipped, faults = gathering.blocks, gathering.skipped, gathering.faults
     if diagnoses:
         skipped += [Skipped("input", str(f)) for f in faults]
@@ -74,23 +74,33 @@ def scan(paths: Sequence[str], settings: Settings) -> int:
         for fault in faults:
             explain_failure(fault)
         if settings.form == "json":
-            _write(report, settings, blocks)
+            _deliver(report, replace(settings, bundle=None), blocks)
         return next((f.status for f in faults), ExitStatus.NO_ERROR_BLOCK)
-    _write(report, settings, blocks)
+    _deliver(report, settings, blocks)
     return exit_status(diagnoses, settings)
 
 
-def check(targets: Sequence[str], server_name: str | None, settings: Settings) -> int:
-    """Probe the endpoints that the user named; returns the exit status."""
-    inquiry = _inquiry(settings)
-    cases = []
+def check(
+    targets: Sequence[str], server_name: str | None, settings: Settings, data_center: str | None
+) -> int:
+    """Probe the endpoints that the user named, or those of a data centre; the exit status."""
+    if not targets and data_center is None:
+        raise UsageError(
+            "nothing to check", hint="name a HOST[:PORT], or a data centre: --data-center eu2"
+        )
+    check_targets(settings)
+    inquiry = prepare(settings)
+    cases: list[Case] = []
     for target in targets:
         host, port = _host_and_port(target)
         ports = ports_to_check(host) if port is None else (port,)
         is_literal = ":" in host or host.replace(".", "").isdigit()
         cases.append(open_check(host, ports, server_name or (None if is_literal else host)))
-    diagnoses = tuple(judge(c) for c in investigate(cases, inquiry))
-    _write(_report(diagnoses, inquiry.vantage, ()), settings, ())
+    if data_center is not None:
+        cases += open_data_center(data_center)
+    probed, skipped = leave_out_guesses(investigate(cases, inquiry))
+    diagnoses = tuple(judge(c) for c in probed)
+    _deliver(_report(diagnoses, inquiry.vantage, skipped), settings, ())
     return exit_status(diagnoses, settings)
 
 
@@ -98,6 +108,7 @@ def demo(settings: Settings) -> int:
     """Run the samples through the pipeline against the built-in lab on loopback."""
     from diagnoser import lab  # noqa: PLC0415  (servers and key generation, for this command only)
 
+    check_targets(settings)
     if not settings.quiet:
         say("demo: servers on 127.0.0.1 play Acronis, a firewall and a closed port; no internet")
     with lab.serve() as stage:
@@ -110,7 +121,7 @@ def demo(settings: Settings) -> int:
         )
         blocks = [b for s in stage.samples for b in read_blocks(s.text, s.source).blocks]
         diagnoses = diagnose(blocks, inquiry)
-    _write(_report(diagnoses, inquiry.vantage, ()), settings, ())
+    _deliver(_report(diagnoses, inquiry.vantage, ()), settings, ())
     return ExitStatus.NO_FAULT
 
 
@@ -125,7 +136,7 @@ def exit_status(diagnoses: Sequence[Diagnosis], settings: Settings) -> int:
     return ExitStatus.NO_FAULT if settled else ExitStatus.UNDECIDED
 
 
-def _inquiry(settings: Settings) -> Inquiry:
+def prepare(settings: Settings) -> Inquiry:
     """Options made into values; raises ``UsageError`` before anything is contacted."""
     vantage = system_vantage()
     redirections = tuple(parse_redirection(r) for r in settings.connect_to)
@@ -199,40 +210,14 @@ def _report(
     return Report(diagnoser.__version__, datetime.now(UTC), vantage, tuple(diagnoses), skipped)
 
 
-def _language(settings: Settings, blocks: Sequence[ErrorBlock]) -> str:
+def language_of(settings: Settings, blocks: Sequence[ErrorBlock]) -> str:
     """``--lang``, else the language of the first block, else that of the environment."""
     if settings.language != "auto":
         return settings.language
     if blocks and blocks[0].language is not None:
         return blocks[0].language
-    for name in ("DIAGNOSER_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return value[:2].lower()
-    return "en"
+    return language_of_environment()
 
 
-def _write(report: Report, settings: Settings, blocks: Sequence[ErrorBlock]) -> None:
-    text = render(report, settings.form, _language(settings, blocks))
-    if settings.output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    target = settings.output
-    try:
-        # Whole or not at all: a half-written report would be attached to a case.
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(draft).replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(draft).unlink()
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"{target} could not be written: {error.strerror or type(error).__name__}",
-            hint="choose another place with --output",
-        ) from error
-    if not settings.quiet:
-        say(f"report written to {target}")
+def _deliver(report: Report, settings: Settings, blocks: Sequence[ErrorBlock]) -> None:
+    deliver(report, settings, language_of(settings, blocks))

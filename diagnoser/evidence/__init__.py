@@ -21,6 +21,7 @@ from diagnoser.evidence.checkers import (
 )
 from diagnoser.evidence.joining import join
 from diagnoser.evidence.packets import opens_capture
+from diagnoser.evidence.pastes import drop_secrets
 from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
 from diagnoser.model import Case, ProbeResult
@@ -32,6 +33,7 @@ __all__ = [
     "Collected",
     "Kind",
     "detect",
+    "drop_secrets",
     "explain_emptiness",
     "is_moved_by_checks",
     "join",

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from diagnoser import catalog
 from diagnoser.errors import InputError
-from diagnoser.evidence.connections import Book, Connection, Lookup
+from diagnoser.evidence.connections import Book, Connection
 from diagnoser.evidence.endings import PATIENCE, connect_of, handshake_of, stages_of, tls_of
+from diagnoser.evidence.lookups import Lookup
 from diagnoser.evidence.packets import DamagedCapture, read_packets
 from diagnoser.model import (
     AddressResult,
@@ -68,7 +69,7 @@ def read_capture(
         for (host, port), connections in found.items()
     ]
     reached = {host for host, _ in found}
-    for lookup in book.lookups.values():
+    for lookup in book.lookups.all():
         if lookup.name not in reached and not lookup.addresses:
             probes += _lookup_probes(lookup, book, source, wanted)
     return tuple(probes)
@@ -85,7 +86,7 @@ def _target(
         if not number.isdigit() or len(number) > 5:
             return None
         host, port = name.strip("[]"), int(number)
-    host = connection.up.tls.server_name or host or book.names.get(address) or address
+    host = connection.up.tls.server_name or host or book.lookups.names.get(address) or address
     known = {(e.host.lower(), e.port) for e in wanted}
     if (host, port) in known or (address, port) in known:
         return (host if (host, port) in known else address), port

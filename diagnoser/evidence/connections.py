@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from diagnoser.evidence.lookups import Lookups
 from diagnoser.evidence.packets import Datagram, Segment, Unreachable, address_text
 from diagnoser.evidence.records import TlsSide, opens_tls
 
 MOST_CONNECTIONS = 20_000
+# Bytes that wait for their place or have been understood, of all connections together.
+MOST_HELD = 64 * 1024 * 1024
 _MOST_ASIDE = 64
 _MOST_ASIDE_BYTES = 256 * 1024
-_MOST_NAMES = 5_000
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _WRAP = 1 << 32
-_TUNNEL_BYTES = 8192
+_REQUEST_BYTES, _ANSWER_BYTES = 1024, 4096
 
 Peer = tuple[bytes, int]
 
@@ -36,6 +38,18 @@ class Direction:
     repeats: int = 0
     next: int | None = None
     aside: dict[int, bytes] = field(default_factory=dict)
+    waiting: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept."""
+        return self.waiting + self.tls.held
+
+    def give_up(self) -> None:
+        """Forget all that takes room; what follows is only counted."""
+        self.gap, self.waiting = True, 0
+        self.aside.clear()
+        self.tls.give_up()
 
     def take(self, segment: Segment) -> bytes:
         """The bytes that ``segment`` adds in order."""
@@ -53,17 +67,19 @@ class Direction:
             fresh = len(data) - (_WRAP - ahead)
             self.repeats += 1
             return self._in_order(data[-fresh:]) if fresh > 0 else b""
-        waiting = sum(map(len, self.aside.values()))
-        if len(self.aside) < _MOST_ASIDE and waiting + len(data) < _MOST_ASIDE_BYTES:
-            self.aside.setdefault(sequence, data)
-        else:
+        room = len(self.aside) < _MOST_ASIDE and self.waiting + len(data) < _MOST_ASIDE_BYTES
+        if self.gap or not room:
             self.gap = True
+        elif sequence not in self.aside:
+            self.aside[sequence] = data
+            self.waiting += len(data)
         return b""
 
     def _in_order(self, data: bytes) -> bytes:
         self.next = ((self.next or 0) + len(data)) % _WRAP
         while self.next in self.aside:
             more = self.aside.pop(self.next)
+            self.waiting -= len(more)
             data += more
             self.next = (self.next + len(more)) % _WRAP
         self.total += len(data)
@@ -111,26 +127,18 @@ class Connection:
         return int(number) if number.isdigit() and len(number) == 3 else None
 
 
-@dataclass(slots=True)
-class Lookup:
-    """One name asked of DNS: ``rcode`` is the answer's, ``None`` where none came."""
-
-    name: str
-    asked: float
-    rcode: int | None = None
-    addresses: set[str] = field(default_factory=set)
-
-
 class Book:
     """All connections and lookups of one capture, the oldest forgotten first."""
 
     def __init__(self) -> None:
         self.connections: OrderedDict[tuple[Peer, Peer], list[Connection]] = OrderedDict()
-        self.lookups: OrderedDict[str, Lookup] = OrderedDict()
-        self.names: dict[str, str] = {}
+        self.lookups = Lookups()
         self.begun: float | None = None
         self.ended = 0.0
         self.forgotten = 0
+        self._count = 0
+        self._held = 0
+        self._holders: OrderedDict[int, Direction] = OrderedDict()
 
     def note(self, packet: Segment | Datagram | Unreachable) -> None:
         """Take in one packet."""
@@ -143,7 +151,7 @@ class Book:
             if attempts and attempts[-1].unreachable is None:
                 attempts[-1].unreachable = packet
         elif 53 in (packet.source[1], packet.target[1]):
-            self._note_dns(packet)
+            self.lookups.note(packet)
 
     def all(self) -> list[Connection]:
         """Every connection that is remembered, in the order of its first packet."""
@@ -161,10 +169,27 @@ class Book:
             return
         connection = attempts[-1]
         connection.last = segment.at
-        if segment.source == connection.client:
+        upward = segment.source == connection.client
+        direction = connection.up if upward else connection.down
+        before = direction.held
+        if upward:
             _note_upward(connection, segment)
         else:
             _note_downward(connection, segment)
+        self._account(direction, before)
+
+    def _account(self, direction: Direction, before: int) -> None:
+        """Keep the sum of what is held; the one that has held longest gives up first."""
+        held = direction.held
+        self._held += held - before
+        if held:
+            self._holders[id(direction)] = direction
+        elif before:
+            self._holders.pop(id(direction), None)
+        while self._held > MOST_HELD:
+            _, oldest = self._holders.popitem(last=False)
+            self._held -= oldest.held
+            oldest.give_up()
 
     def _begin(self, segment: Segment) -> None:
         key = (segment.source, segment.target)
@@ -173,37 +198,16 @@ class Book:
         if not again:
             fresh = Connection(segment.source, segment.target, segment.at, segment.at)
             attempts.append(fresh)
+            self._count += 1 - len(attempts[:-4])
             del attempts[:-4]
         connection = attempts[-1]
         connection.syns += 1
         connection.last = segment.at
         connection.up.next = (segment.sequence + 1) % _WRAP
-        while len(self.connections) > MOST_CONNECTIONS:
-            self.connections.popitem(last=False)
-            self.forgotten += 1
-
-    def _note_dns(self, datagram: Datagram) -> None:
-        data = datagram.payload
-        if len(data) < 12 or int.from_bytes(data[4:6], "big") != 1:
-            return
-        name, place = _dns_name(data, 12)
-        if not name:
-            return
-        if data[2] & 0x80 == 0:
-            if len(self.lookups) < _MOST_NAMES:
-                self.lookups.setdefault(name, Lookup(name, datagram.at))
-            return
-        lookup = self.lookups.get(name)
-        if lookup is None and len(self.lookups) < _MOST_NAMES:
-            lookup = self.lookups[name] = Lookup(name, datagram.at)
-        if lookup is None:
-            return
-        code = data[3] & 15
-        lookup.rcode = code if lookup.rcode is None else min(lookup.rcode, code)
-        for address in _dns_addresses(data, place + 4):
-            lookup.addresses.add(address)
-            if len(self.names) < _MOST_NAMES:
-                self.names.setdefault(address, name)
+        while self._count > MOST_CONNECTIONS:
+            _, oldest = self.connections.popitem(last=False)
+            self._count -= len(oldest)
+            self.forgotten += len(oldest)
 
 
 def _note_upward(connection: Connection, segment: Segment) -> None:
@@ -214,10 +218,10 @@ def _note_upward(connection: Connection, segment: Segment) -> None:
     if not data:
         return
     if not connection.up.first and not connection.tunnelled and data.startswith(b"CONNECT "):
-        connection.tunnel = data[:_TUNNEL_BYTES]
+        # Only the first line: below it stands the login for the proxy.
+        connection.tunnel = data[:_REQUEST_BYTES].partition(b"\r\n")[0]
         return
     if connection.tunnel and not connection.tunnelled:
-        connection.tunnel = (connection.tunnel + data)[:_TUNNEL_BYTES]
         return
     connection.asked = connection.asked if connection.asked is not None else segment.at
     connection.up.first = connection.up.first or data[:300]
@@ -240,7 +244,7 @@ def _note_downward(connection: Connection, segment: Segment) -> None:
     if not data:
         return
     if connection.tunnel and not connection.tunnelled:
-        connection.tunnel_answer = (connection.tunnel_answer + data)[:_TUNNEL_BYTES]
+        connection.tunnel_answer = (connection.tunnel_answer + data)[:_ANSWER_BYTES]
         head, end, rest = connection.tunnel_answer.partition(b"\r\n\r\n")
         if not end or connection.tunnel_status != 200:
             return
@@ -258,35 +262,3 @@ def _understand(direction: Direction, data: bytes) -> None:
         direction.tls.stop()
     elif opens_tls(direction.first):
         direction.tls.feed(data)
-
-
-def _dns_name(data: bytes, place: int) -> tuple[str, int]:
-    """A name of a DNS message (RFC 1035 section 4.1.4) and the place behind it."""
-    labels: list[str] = []
-    end: int | None = None
-    for _ in range(64):
-        if place >= len(data):
-            return "", place
-        size = data[place]
-        if size & 0xC0 == 0xC0:
-            end = end or place + 2
-            place = int.from_bytes(data[place : place + 2], "big") & 0x3FFF
-        elif size == 0:
-            return ".".join(labels).lower(), end or place + 1
-        else:
-            label = data[place + 1 : place + 1 + size]
-            labels.append(label.decode("ascii", "replace"))
-            place += 1 + size
-    return "", place
-
-
-def _dns_addresses(data: bytes, place: int) -> list[str]:
-    found: list[str] = []
-    for _ in range(min(int.from_bytes(data[6:8], "big"), 64)):
-        _, place = _dns_name(data, place)
-        kind, size = data[place : place + 2], int.from_bytes(data[place + 8 : place + 10], "big")
-        value = data[place + 10 : place + 10 + size]
-        if (kind, len(value)) in ((b"\x00\x01", 4), (b"\x00\x1c", 16)):
-            found.append(address_text(value))
-        place += 10 + size
-    return found

@@ -53,7 +53,10 @@ def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint] | 
     """
     own = probe.endpoint
     addresses = {a.address for a in probe.addresses}
-    candidates = [(i, e) for i, c in enumerate(cases) for e in c.endpoints]
+    # Two observations of nobody knows whom are not of the same.
+    candidates = [
+        (i, e) for i, c in enumerate(cases) for e in c.endpoints if e.host != UNKNOWN_HOST
+    ]
     for index, endpoint in candidates:
         same = endpoint.host.lower() == own.host.lower() or endpoint.host in addresses
         if same and own.port in (endpoint.port, UNKNOWN_PORT):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeVar
 
+# What any tool that reads JSON can hold in a number (RFC 8259 section 6).
+_BIGGEST = 2**53 - 1
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
@@ -57,12 +59,23 @@ class Node:
         """A whole number."""
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             raise Unfit(f"{self.place} is no whole number")
+        if not -_BIGGEST <= self.value <= _BIGGEST:
+            raise Unfit(f"{self.place} is out of range")
         return self.value
+
+    def port(self) -> int:
+        """A port; 0 where it is not known."""
+        if not 0 <= self.number() < 65536:
+            raise Unfit(f"{self.place} is no port")
+        return self.number()
 
     def real(self) -> float:
         """A number."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise Unfit(f"{self.place} is no number")
+        # Python reads NaN and Infinity in JSON; no comparison holds for NaN.
+        if not -_BIGGEST <= self.value <= _BIGGEST:
+            raise Unfit(f"{self.place} is out of range")
         return float(self.value)
 
     def truth(self) -> bool:

@@ -21,6 +21,8 @@ from typing import BinaryIO
 
 LONGEST_PACKET = 262_144
 _BIG_BLOCK = 1 << 24
+# Real captures shrink to a tenth or so; deflate can shrink zeros a thousandfold.
+_MODEST, _MOST_INFLATION = 1 << 23, 100
 _PCAP_MAGIC = {
     b"\xd4\xc3\xb2\xa1": ("<", 1_000_000),
     b"\xa1\xb2\xc3\xd4": (">", 1_000_000),
@@ -109,16 +111,23 @@ def read_packets(stream: BinaryIO) -> Iterator[Packet]:
 
 
 class _Unzipped:
-    """A gzip stream whose damage looks like its end; only ``read`` is needed."""
+    """A gzip stream whose damage, or inflation beyond reason, looks like its end; only ``read`` is
+    needed."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._file = gzip.GzipFile(fileobj=_Rejoined(head, stream))  # type: ignore[call-overload]
+        self._packed = _Rejoined(head, stream)
+        self._file = gzip.GzipFile(fileobj=self._packed)  # type: ignore[call-overload]
+        self._size = 0
 
     def read(self, size: int) -> bytes:
+        if self._size > max(_MODEST, _MOST_INFLATION * self._packed.taken):
+            return b""
         try:
-            return bytes(self._file.read(size))
+            data = bytes(self._file.read(size))
         except (OSError, EOFError, zlib.error):
             return b""
+        self._size += len(data)
+        return data
 
 
 class _Rejoined:
@@ -126,12 +135,15 @@ class _Rejoined:
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head, self._stream = head, stream
+        self.taken = 0
 
     def read(self, size: int = -1) -> bytes:
         if self._head:
             head, self._head = self._head[:size], self._head[size:]
             return head
-        return self._stream.read(size)
+        data = self._stream.read(size)
+        self.taken += len(data)
+        return data
 
 
 _Frame = tuple[float, int, bytes, int]

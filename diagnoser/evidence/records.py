@@ -52,9 +52,20 @@ class TlsSide:
     wrote_data: bool = False
     stopped: bool = False
     first: bytes = b""
+    kept: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
     _messages: bytearray = field(default_factory=bytearray)
     _taken: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept, understood or not."""
+        return self.kept + len(self._buffer) + len(self._messages)
+
+    def give_up(self) -> None:
+        """Forget all that takes room."""
+        self.stop()
+        self.ders, self.ca_names, self.kept = (), (), 0
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes. Never raises for what they say."""
@@ -124,9 +135,12 @@ class TlsSide:
         elif kind == _CERTIFICATE:
             self.ders = _certificates(body)
             self.sent_certificate = bool(self.ders)
+            self.kept += len(body)
         elif kind == _REQUEST:
             self.requested = True
             self.ca_names = _authorities(body)
+            # A name takes several times the room of its encoding.
+            self.kept += 8 * len(body)
         elif kind == _DONE and self.requested is None:
             self.requested = False
 
@@ -154,7 +168,8 @@ class TlsSide:
 
 def _host(name: bytes) -> str | None:
     text = name.decode("ascii", "replace").lower()
-    return text if all(c.isalnum() or c in "-_." for c in text) and text else None
+    plain = 0 < len(text) < 254 and all(c.isalnum() or c in "-_." for c in text)
+    return text if plain else None
 
 
 def _version(number: bytes) -> str:

@@ -72,7 +72,7 @@ def read_report(text: str, source: str) -> tuple[Case, ...]:
 
 
 def _cases(root: Node) -> tuple[Case, ...]:
-    if root["schema"].value != SCHEMA:
+    if root["schema"].maybe(Node.number) != SCHEMA:
         raise Unfit(f"report.schema is not {SCHEMA}")
     return tuple(_case(n) for n in root["cases"].items()[:_MOST_CASES])
 
@@ -89,7 +89,12 @@ def _case(node: Node) -> Case:
         count=node["count"].number(),
         first_seen=node["first_seen"].maybe(Node.text),
         last_seen=node["last_seen"].maybe(Node.text),
+        times=node["times"].maybe(_times) or (),
     )
+
+
+def _times(node: Node) -> tuple[tuple[str, int], ...]:
+    return tuple((minute, count.number()) for minute, count in node.pairs())
 
 
 def _evidence(node: Node) -> Evidence:
@@ -130,19 +135,20 @@ def _frame(node: Node, source: str) -> ErrorFrame:
         path, _, key = name.rpartition("/")
         fields.append(Field(key, value.text(), at, path))
     return ErrorFrame(
-        module=node["module"].number(),
-        code=node["code"].number(),
+        module=node["module"].maybe(Node.number),
+        code=node["code"].maybe(Node.number),
         line_info=node["line_info"].maybe(Node.text),
         fields=tuple(fields),
         message=node["message"].maybe(Node.text),
         at=at,
+        symbol=node["symbol"].maybe(Node.text),
     )
 
 
 def _endpoint(node: Node) -> Endpoint:
     return Endpoint(
         host=node["host"].text(),
-        port=node["port"].number(),
+        port=node["port"].port(),
         role=node["role"].one_of(Role),
         server_name=node["server_name"].maybe(Node.text),
         client_certificate=node["client_certificate"].truth(),
@@ -177,13 +183,14 @@ def _stage(node: Node) -> StageResult:
 
 
 def _lookup(node: Node) -> Lookup:
-    return Lookup(_texts(node["addresses"]), _texts(node["hosts_file"]))
+    nonsense = node["nonsense"].maybe(_texts)
+    return Lookup(_texts(node["addresses"]), _texts(node["hosts_file"]), nonsense)
 
 
 def _address(node: Node) -> AddressResult:
     return AddressResult(
         address=node["address"].text(),
-        port=node["port"].number(),
+        port=node["port"].port(),
         condition=node["condition"].one_of(Condition),
         seconds=node["seconds"].maybe(Node.real),
         error=node["error"].maybe(Node.number),
@@ -221,6 +228,7 @@ def _tls(node: Node) -> TlsFacts:
         flow=node["flow"].maybe(_flow),
         client_certificate=node["client_certificate"].maybe(_certificate),
         client_certificate_source=node["client_certificate_source"].maybe(Node.text),
+        verify_at_server_time=tuple(map(_verified, node["opinions_at_server_time"].items())),
     )
 
 

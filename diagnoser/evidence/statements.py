@@ -1,8 +1,7 @@
 """The grammar of one ``openssl s_client`` run: what its output states, not yet what it means.
 
 Anchors that every version prints, and that survive a text flattened to one line, are found by
-regular expressions; what stands at an anchor is read with pyparsing. Secrets (``Master-Key``,
-pre-shared keys, tickets) are cut out before anything is looked at.
+regular expressions; what stands at an anchor is read with pyparsing.
 """
 
 from __future__ import annotations
@@ -23,17 +22,10 @@ from diagnoser.model import CertificateFacts, Name
 
 MOST_CERTIFICATES = 20
 _MOST_NAMES = 100
+_LONGEST_NAMES = 65536
 _MOST_NOTES = 64
 _LINE = rf"[^\n]{{0,{LONGEST}}}?"
 
-_SECRETS = re.compile(
-    r"(?:Master-Key|Resumption PSK|PSK identity(?: hint)?|Session-ID(?:-ctx)?|Key-Arg)"
-    r"[ \t]*:[ \t]*(?:[0-9A-Fa-f]+|None)?"
-    r"|^[ \t]*[0-9a-f]{4} - (?:[0-9a-f]{2}[ -]){1,16}[^\n]*$",
-    re.MULTILINE,
-)
-_RECORDS = re.compile(r"^[^\n]*\b(?:CategoryInfo|FullyQualifiedErrorId)\b[^\n]*$", re.MULTILINE)
-_QUOTE = re.compile(r"^(?:> ?)+", re.MULTILINE)
 _PEM = re.compile(
     r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----"
     r"(?:([^-]{0,30000}?)-----END (?:TRUSTED )?CERTIFICATE-----)?"
@@ -69,8 +61,8 @@ _SERVER = (
 
 _ENTRY_ANCHOR = re.compile(r"(?<![\w.=:])\d{1,2}\s+s:")
 _VERIFY_ERROR = re.compile(
-    r"(?:depth=(?P<depth>\d{1,3})\b[^\n]{0,4096}?\s+)?verify error:num=(?P<number>\d{1,3}):"
-    r"(?P<text>[^\n]{0,200}?)"
+    r"(?:depth=(?P<depth>\d{1,3})\b(?:(?!depth=)[^\n]){0,4096}?\s+)?"
+    r"verify error:num=(?P<number>\d{1,3}):(?P<text>[^\n]{0,200}?)"
     r"(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
 )
 _VERIFY_CODE = re.compile(r"Verify return code:\s*(\d{1,3})\s*\(([^)\n]{0,200})\)")
@@ -82,10 +74,9 @@ _CIPHER = re.compile(r"\bNew, (\S{1,20}), Cipher is (\S{1,60})")
 _PROTOCOL = re.compile(r"\bProtocol\s*: ?(SSLv3|TLSv1(?:\.[0-3])?)\b")
 _STARTED = re.compile(r"Start Time: (\d{9,11})\b")
 _PROXY = re.compile(r"HTTP CONNECT failed(?:, reason= ?|: ?)(\d{3})")
-_CA_NAMES = re.compile(
-    r"Acceptable client certificate CA names\n(.{0,65536}?)"
-    r"\n(?:Client Certificate Types|Requested Signature|Peer |Server Temp|---|SSL)",
-    re.DOTALL,
+_CA_NAMES = "Acceptable client certificate CA names\n"
+_CA_NAMES_END = re.compile(
+    r"\n(?:Client Certificate Types|Requested Signature|Peer |Server Temp|---|SSL)"
 )
 _ASKED = re.compile(
     r"Acceptable client certificate CA names|Client Certificate Types:"
@@ -125,11 +116,6 @@ class Statements:
     started: datetime | None
     ocsp: str | None
     has_stderr: bool
-
-
-def tidy(text: str) -> str:
-    """``text`` without secrets, PowerShell's error records and marks of quoted mail."""
-    return _QUOTE.sub("", _RECORDS.sub("", _SECRETS.sub("", text)))
 
 
 def read_statements(text: str) -> Statements:
@@ -296,6 +282,7 @@ def _asked(text: str, *, complete: bool) -> bool | None:
 
 
 def _ca_names(text: str) -> tuple[Name, ...]:
-    section = _CA_NAMES.search(text)
-    lines = section[1].split("\n")[:_MOST_NAMES] if section else []
+    _, _, section = text.partition(_CA_NAMES)
+    end = _CA_NAMES_END.search(section, 0, _LONGEST_NAMES)
+    lines = section[: end.start()].split("\n")[:_MOST_NAMES] if end else []
     return tuple(n for line in lines if (n := read_name(line)) is not None)

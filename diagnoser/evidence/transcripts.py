@@ -21,15 +21,20 @@ from typing import TYPE_CHECKING
 
 from diagnoser import catalog
 from diagnoser.certificates import name_matches
+from diagnoser.evidence.names import KEYS
 from diagnoser.evidence.outcomes import stages_of, tls_of
-from diagnoser.evidence.statements import Statements, read_statements, tidy
+from diagnoser.evidence.pastes import ECHO, tidy
+from diagnoser.evidence.statements import Statements, read_statements
 from diagnoser.model import (
+    AddressResult,
     CertificateFacts,
+    Condition,
     Endpoint,
     Evidence,
     Origin,
     ProbeResult,
     Role,
+    Stage,
     Transport,
 )
 
@@ -43,16 +48,21 @@ MOST_RUNS = 500
 LONGEST_RUN = 512 * 1024
 
 _COMMAND = re.compile(r"\bs_client\b(?P<options>(?:(?!CONNECTED\(|Connecting to )[^\n]){0,2000})")
+# The first entry of a chain; where the heading is lost, it alone says that a chain begins.
+_FIRST = rf"(?<![\w.=:])0\s{{1,4}}s:\s?(?=/?(?:{KEYS}|[\d.]+)\s?=)"
 _ANCHOR = re.compile(
-    r"(?P<command>\bs_client\b)|(?P<connected>CONNECTED\()|(?P<begun>Connecting to [0-9a-fA-F])"
+    rf"(?P<echoed>{ECHO}[^\n]*)|(?P<first>{_FIRST})|(?P<command>\bs_client\b(?!:))"
+    r"|(?P<connected>CONNECTED\()|(?P<begun>Connecting to [0-9a-fA-F])"
     r"|(?P<chain>Certificate chain)"
-    r"|(?P<failed>connect:errno=|gethostbyname failure|HTTP CONNECT failed)"
+    r"|(?P<failed>connect:errno=|gethostbyname failure)|(?P<proxied>HTTP CONNECT failed)"
 )
 _OVER = re.compile(
     r"^(?:closed|DONE|---|read R BLOCK|read:errno=\d+|write:errno=\d+|connect:errno=-?\d+"
     r"|\s*Verify return code:[^\n]*|\s*Extended master secret:[^\n]*|\s*Max Early Data:[^\n]*)$",
     re.MULTILINE,
 )
+# Anchors of what a run led to, as against those of how it began.
+_RESULTS = frozenset({"connected", "chain", "first", "failed"})
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
 _OPTION = r"(?<!\S)-{1,2}%s[= ]\s*[\"']?([^\s\"']+)"
 _CONNECT, _HOST_OPTION, _PORT_OPTION, _NAME, _CERT, _PROXY = (
@@ -62,6 +72,7 @@ _CONNECT, _HOST_OPTION, _PORT_OPTION, _NAME, _CERT, _PROXY = (
 _PEER = re.compile(r"Connecting to ([0-9a-fA-F.:]{3,45})")
 _EVIDENT = re.compile(
     r"CONNECTED\([0-9A-Fa-f]{8}\)|(?m:^[ \t>]*Certificate chain\b)|Certificate chain\s+0 s:"
+    rf"|{_FIRST}"
     r"|connect:errno=-?\d|verify error:num=\d|Verify return code: ?\d|no peer certificate available"
 )
 
@@ -76,6 +87,7 @@ class _Target:
     hides_name: bool = False
     shows_certificate: bool = False
     proxy: str | None = None
+    address: str | None = None
 
 
 def is_transcript(text: str) -> bool:
@@ -112,28 +124,34 @@ def _says_nothing(said: Statements) -> bool:
 
 def _runs(text: str) -> list[str]:
     """Cut where the next run begins; a run's errors may stand above its ``CONNECTED`` line."""
-    cuts = [0]
+    cuts, told = [0], 0
     seen: set[str] = set()
     for match in _ANCHOR.finditer(text):
         kind = match.lastgroup or ""
-        over = seen & {"connected", "chain", "failed"}
+        over = seen & _RESULTS
         again = {
-            "command": bool(over) or "command" in seen,
-            "connected": bool(seen & {"connected", "chain", "failed"}),
+            "command": bool(over) or bool(seen & {"command", "echoed", "proxied"}),
+            "echoed": bool(over) and _OVER.search(text, told, match.start()) is not None,
+            "connected": bool(over),
             "begun": bool(over),
-            "chain": "chain" in seen,
-            "failed": bool(seen & {"connected", "chain", "failed"}),
+            "chain": bool(seen & {"chain", "first"}),
+            "first": "first" in seen,
+            "failed": bool(over),
+            # The connection to the proxy is open; the line about that may stand above or below.
+            "proxied": bool(seen & {"chain", "first", "proxied"}),
         }[kind]
         if again:
             start = match.start()
-            if kind != "command":
-                ends = [m.end() for m in _OVER.finditer(text, cuts[-1], start)]
-                start = ends[-1] if ends else start
-            else:
+            if kind == "command":
                 start = text.rfind("\n", cuts[-1], start) + 1 or start
+            elif kind != "echoed":
+                ends = [m.end() for m in _OVER.finditer(text, max(told, cuts[-1]), start)]
+                start = ends[-1] if ends else start
             cuts.append(max(start, cuts[-1]))
             seen = set()
         seen.add(kind)
+        if kind in _RESULTS:
+            told = match.start()
     return [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True) if b > a]
 
 
@@ -144,16 +162,25 @@ def _target(options: str, run: str) -> _Target:
         host, _ = _split(named[1])
         number = _PORT_OPTION.search(options)
         port = int(number[1]) if number and number[1].isdigit() else None
-    if host is None and (peer := _PEER.search(run)):
-        host, _ = _split(f"[{peer[1]}]" if ":" in peer[1] else peer[1])
     name, proxy = _NAME.search(options), _PROXY.search(options)
+    server_name = name[1].lower().rstrip(".") if name and _HOST.fullmatch(name[1]) else None
+    address = None
+    if peers := _PEER.findall(run):
+        # Tried one after the other; the last one decided.
+        address, _ = _split(f"[{peers[-1]}]" if ":" in peers[-1] else peers[-1])
+    elif host is not None and _is_literal(host):
+        address = host
+    if host is None or _is_literal(host):
+        # Connected to by address, but asked for by name.
+        host = server_name or host or address
     return _Target(
         host=host,
         port=port if port is not None and 0 < port < 65536 else None,
-        server_name=name[1].lower() if name and _HOST.fullmatch(name[1]) else None,
+        server_name=server_name,
         hides_name="-noservername" in options,
         shows_certificate=_CERT.search(options) is not None,
         proxy=proxy[1] if proxy else None,
+        address=address if address and proxy is None and _is_literal(address) else None,
     )
 
 
@@ -235,13 +262,19 @@ def _probe(
 ) -> ProbeResult:
     endpoint = _endpoint(said, target, source)
     tls = tls_of(said, at, trust, shown=target.shows_certificate)
+    stages = stages_of(said, tls, proxy=target.proxy)
+    connected = stages[tuple(Stage).index(Stage.CONNECT)]
+    address = target.address if connected.condition is not Condition.NOT_REACHED else None
     return ProbeResult(
         endpoint=endpoint,
-        stages=stages_of(said, tls, proxy=target.proxy),
+        stages=stages,
         at=at,
         vantage=f"where {source} was made",
         origin=Origin.TRANSCRIPT,
         tls=tls,
+        addresses=()
+        if address is None
+        else (AddressResult(address, endpoint.port, connected.condition, None, connected.error),),
         proxy=target.proxy or ("not named" if said.proxy_status is not None else None),
     )
 

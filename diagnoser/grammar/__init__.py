@@ -7,18 +7,21 @@ a fault with its place; nothing that opens is lost in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from diagnoser.errors import BlockSyntaxError
-from diagnoser.grammar import documents, entries, headlines, labelled, outlines, piped
+from diagnoser.grammar import headlines
 from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
-from diagnoser.grammar.forms import Form, Framed
-from diagnoser.model import ErrorBlock, RawBlock, Skipped
+from diagnoser.grammar.forms import CONTEXT, Form, Framed
+from diagnoser.grammar.roster import FORMS
+from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
 
 __all__ = [
+    "CONTEXT",
     "FORMS",
     "Form",
     "Reading",
@@ -28,37 +31,6 @@ __all__ = [
     "read_blocks",
 ]
 
-# Where two forms claim the same line, the earlier one here has it.
-FORMS: tuple[Form, ...] = (
-    Form(
-        outlines.NAME,
-        "a line `Error code: 307` in any language",
-        outlines.frame,
-        labelled.parse,
-        "labelled-en-ssl-write.txt",
-    ),
-    Form(
-        entries.NAME,
-        "`Error 0x2720133: …` above lines that begin with a bar",
-        entries.frame,
-        piped.parse,
-        "piped-en-ssl-write.txt",
-    ),
-    Form(
-        documents.NAME,
-        'a JSON object with "origin" or "serCode"',
-        documents.frame,
-        documents.parse,
-        "document-dns.json",
-    ),
-    Form(
-        headlines.NAME,
-        "`Error code 0x01350016+0x02720133`",
-        headlines.frame,
-        headlines.parse,
-        "headline-en.txt",
-    ),
-)
 _PARSERS = {form.name: form.parse for form in FORMS}
 MAX_BLOCKS = 20_000
 
@@ -77,17 +49,18 @@ def parse(block: RawBlock) -> ErrorBlock:
     return _PARSERS[block.form](block)
 
 
-def read_blocks(text: str, source: str) -> Reading:
+def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
     """Frames ``text`` and parses every block. Never raises.
 
-    ``source`` is the name that locations show. Time is linear in the text; at most
-    ``MAX_BLOCKS`` blocks are parsed, and more are listed as skipped.
+    ``source`` is the name that locations show, ``first_line`` the line of it that ``text`` begins
+    with. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and more are listed
+    as skipped.
     """
     page = Page(text, source)
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []
-    for count, raw in enumerate(_frames(page, skipped)):
+    for count, raw in enumerate(_frames(page, skipped, first_line - 1)):
         if count == MAX_BLOCKS:
             reason = f"more than {MAX_BLOCKS} error blocks; the rest was not read"
             skipped.append(Skipped(str(raw.at), reason))
@@ -96,11 +69,14 @@ def read_blocks(text: str, source: str) -> Reading:
             blocks.append(parse(raw))
         except BlockSyntaxError as error:
             faults.append(error)
-    return Reading(_without_headlines(blocks), tuple(skipped), tuple(faults))
+    return Reading(without_headlines(blocks), tuple(skipped), tuple(faults))
 
 
-def _frames(page: Page, skipped: list[Skipped]) -> list[RawBlock]:
-    """The blocks of all forms in order; where they overlap, the one that begins first has it."""
+def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
+    """The blocks of all forms in order; where they overlap, the one that begins first has it.
+
+    ``above`` lines of the source stand above the page.
+    """
     claims: list[tuple[int, int, Framed]] = sorted(
         ((f.first, rank, f) for rank, form in enumerate(FORMS) for f in form.frame(page)),
         key=itemgetter(0, 1),
@@ -108,18 +84,21 @@ def _frames(page: Page, skipped: list[Skipped]) -> list[RawBlock]:
     found: list[RawBlock] = []
     end, owner = 0, -1
     for first, rank, framed in claims:
+        block = framed.block
+        if block is not None:
+            block = replace(block, at=Location(block.at.source, block.at.line + above))
         if first < end and rank != owner:
-            if framed.block is not None and framed.end > end:
+            if block is not None and framed.end > end:
                 reason = f"begins inside the {FORMS[owner].name} block above it"
-                skipped.append(Skipped(str(framed.block.at), reason))
+                skipped.append(Skipped(str(block.at), reason))
             continue
         end, owner = max(end, framed.end), rank
-        if framed.block is not None:
-            found.append(framed.block)
+        if block is not None:
+            found.append(block)
     return found
 
 
-def _without_headlines(blocks: list[ErrorBlock]) -> tuple[ErrorBlock, ...]:
+def without_headlines(blocks: Sequence[ErrorBlock]) -> tuple[ErrorBlock, ...]:
     """Drops a headline whose chain is spelt out further down: it is the same error."""
     kept: list[ErrorBlock] = []
     following: ErrorBlock | None = None

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
 from diagnoser.grammar.forms import MAX_LINES, Framed
+from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.values import Members, read_json, read_prefix
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
 
@@ -27,12 +29,17 @@ if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
 NAME = "document"
+ANCHORS = ('"origin"', '"serCode"')
 _MARK = re.compile(r'"(?:origin|serCode)"\s{0,8}:')
+_BRACE = re.compile(r'\{(?=\s{0,8}")')
+_STAMP = re.compile(rf"\s{{0,8}}\[?(?P<stamp>{STAMP})")
 _TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
 _HINT = 'paste the whole JSON document, from its first "{" to its last "}"'
-# A page of hostile braces must not be decoded from each of them.
+# A page of hostile braces must not be decoded from each of them: so many, and one more for every
+# thousand characters, each over no more than the longest document.
 _MAX_FAILURES = 500
-_UP = 60
+_LONGEST = 1_048_576
+ABOVE = 60
 
 
 def frame(page: Page) -> Iterator[Framed]:
@@ -45,9 +52,10 @@ def frame(page: Page) -> Iterator[Framed]:
         for start in _openings(page, mark.start()):
             if start in failed or start < past:
                 continue
-            if len(failed) >= _MAX_FAILURES:
-                return
-            document, end = read_prefix(page.text, start)
+            if len(failed) >= _MAX_FAILURES + mark.start() // 1000:
+                break
+            document, length = read_prefix(page.text[start : start + _LONGEST])
+            end = start + length
             if end <= mark.start():
                 failed.add(start)
                 continue
@@ -64,18 +72,22 @@ def frame(page: Page) -> Iterator[Framed]:
 def _framed(page: Page, start: int, end: int) -> Framed:
     first, _ = page.place(start)
     last, _ = page.place(end - 1)
-    block = RawBlock(NAME, page.text[start:end], Location(page.source, first + 1))
+    # The stamp of a log line belongs to its document.
+    begin = page.offset(first)
+    if not _STAMP.match(page.text, begin, min(start, begin + 40)):
+        begin = start
+    block = RawBlock(NAME, page.text[begin:end], Location(page.source, first + 1))
     return Framed(first, last + 1, block)
 
 
 def _openings(page: Page, mark: int) -> Iterator[int]:
     """Braces that may open the document around ``mark``, the nearest line first, leftmost first."""
     index, column = page.place(mark)
-    line = page.raw[index][:column]
-    braces = [m.start() for m in re.finditer(r'\{(?=\s{0,8}")', line[-4096:])]
-    shift = page.offset(index) + max(0, column - 4096)
-    yield from (shift + at for at in braces[:8])
-    for above in range(index, max(-1, index - _UP), -1):
+    begin = max(0, column - 4096)
+    braces = islice(_BRACE.finditer(page.raw[index][begin:column]), 8)
+    shift = page.offset(index) + begin
+    yield from (shift + brace.start() for brace in braces)
+    for above in range(index, max(-1, index - ABOVE), -1):
         text = page.raw[above]
         if text.lstrip().startswith("{"):
             yield page.offset(above) + len(text) - len(text.lstrip())
@@ -100,13 +112,30 @@ def _cut_off(page: Page, mark: int, past: int) -> tuple[int, int] | None:
 
 def parse(block: RawBlock) -> ErrorBlock:
     """One document. Raises ``BlockSyntaxError``."""
-    document = read_json(block.text)
+    stamp = _STAMP.match(block.text)
+    document = _document(block.text) if stamp else read_json(block.text)
     if not isinstance(document, Members):
         raise _refusal(block)
     frames = _chain(document, block.at)
     if not frames:
         raise _error(block, '"origin" with "module" and "code"', 0)
-    return ErrorBlock(form=block.form, language=None, frames=frames, at=block.at, text=block.text)
+    return ErrorBlock(
+        form=block.form,
+        language=None,
+        frames=frames,
+        at=block.at,
+        text=block.text,
+        occurred_at=iso_time(stamp["stamp"]) if stamp else None,
+    )
+
+
+def _document(text: str) -> object:
+    """The document that ends a log line."""
+    for brace in islice(_BRACE.finditer(text), 8):
+        document, length = read_prefix(text[brace.start() :])
+        if brace.start() + length == len(text):
+            return document
+    return None
 
 
 def _chain(document: object, at: Location) -> tuple[ErrorFrame, ...]:

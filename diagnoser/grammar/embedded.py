@@ -23,6 +23,7 @@ MAX_INNER = 256
 # A path separator inside a document inside a string inside a document is four backslashes.
 _MAX_UNESCAPES = 3
 _ESCAPED = re.compile(r'\\(["\\/])')
+_TAG = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
 
@@ -122,7 +123,8 @@ def _link(link: Members, way: str, at: Location) -> ErrorFrame | None:
     inner = tuple(leaves(link.get("fields"), f"{way}/fields", at))[:MAX_INNER]
     line_info = rendered(tag).partition(",")[0].strip() if isinstance(tag, str) else ""
     message = rendered(text) if isinstance(text, str) else None
-    return ErrorFrame(module, code, line_info or None, inner, message, at)
+    is_tag = _TAG.fullmatch(line_info) is not None
+    return ErrorFrame(module, code, line_info if is_tag else None, inner, message, at)
 
 
 def _number(value: object) -> int | None:

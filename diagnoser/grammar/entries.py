@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from diagnoser.grammar.forms import MAX_LINES, Framed
+from diagnoser.grammar.moments import STAMP, begins_entry
 from diagnoser.model import Location, RawBlock
 
 if TYPE_CHECKING:
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 NAME = "piped"
 
-# 2018-08-16T22:04:16:969-03:00 (a colon before the milliseconds), 2015-01-31 08:00:00:123
-STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _ENTRY = re.compile(rf"{STAMP}\s+\d+\s+(?P<severity>[IWE])[0-9A-Fa-f]{{8}}:\s?")
-_ANY_STAMP = re.compile(rf"\[?{STAMP}")
-ERROR = r"(?:[Ee]rror|[Ff]ehler)\s{1,2}0x(?P<packed>[0-9a-fA-F]{1,8})(?![0-9a-zA-Z])"
+# What may stand between the word and its number; a web page makes it a no-break space.
+_GAPS = (" ", "  ", "\u00a0")
+ANCHORS = tuple(f"{word}{gap}0x" for word in ("rror", "ehler") for gap in _GAPS)
+ERROR = (
+    rf"(?:[Ee]rror|[Ff]ehler)(?:{'|'.join(_GAPS)})0x(?P<packed>[0-9a-fA-F]{{1,8}})(?![0-9a-zA-Z])"
+)
 HIT = re.compile(rf"(?<![\w.]){ERROR}")
 # Standard fields: English, German and Spanish agents. Only these end a message; $module stands
 # last and so cannot tell a message from the fields before it.
@@ -35,7 +37,8 @@ PAIR = r"[$\w][\w .$()/-]{0,60}?\s{0,2}:(?!//)"
 _KNOWN = re.compile(KNOWN)
 _PAIR = re.compile(PAIR)
 # Where another chain begins in one line: "… Details: <GUID>: Error 0x…"
-_DETAILS = re.compile(r"(?:[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\bDetails):\s?(?=(?:Error|Fehler) 0x)")
+_GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}:\s?"
+_DETAILS = re.compile(rf"(?:\bDetails:\s?(?:{_GUID})?|{_GUID})(?=(?:Error|Fehler) 0x)")
 
 
 def frame(page: Page) -> Iterator[Framed]:
@@ -68,11 +71,11 @@ def _is_head(line: str, at: int) -> bool:
 def _chains(page: Page, index: int, end: int) -> Iterator[Framed]:
     block = page.cut(NAME, index, end)
     first, newline, rest = block.text.partition("\n")
-    cuts = [m.end() for m in _DETAILS.finditer(first)]
     hit = HIT.search(first)
-    later = [c for c in cuts if hit is not None and c > hit.start()]
-    edges = [0, *later, len(first)]
-    for start, stop in pairwise(edges):
+    cuts = [m for m in _DETAILS.finditer(first) if hit is not None and m.end() > hit.start()]
+    starts = [0, *(m.end() for m in cuts)]
+    stops = [*(m.start() for m in cuts), len(first)]
+    for start, stop in zip(starts, stops, strict=True):
         text = first[start:stop]
         if stop == len(first):
             text += newline + rest
@@ -95,7 +98,7 @@ def _belongs_with_bars(page: Page, at: int, *, is_first: bool) -> int:
     del is_first
     if page.line(at).startswith("|"):
         return 1
-    return 2 if page.line(at + 1).startswith("|") and not _is_foreign(page.line(at)) else 0
+    return 2 if page.line(at + 1).startswith("|") and not begins_entry(page.line(at)) else 0
 
 
 def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:
@@ -111,7 +114,7 @@ def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:
                 is_cause = HIT.match(following) and not following.startswith("Error ")
                 return skip if _KNOWN.match(following) or is_cause else 0
         return 0
-    if _is_foreign(line) or line.startswith("Error "):
+    if begins_entry(line) or line.startswith("Error "):
         return 0
     if _KNOWN.match(line) or (HIT.match(line) and _KNOWN.match(page.line(at + 1))):
         return 1
@@ -120,8 +123,3 @@ def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:
         near = (page.line(at + i) for i in range(1, 4))
         return 1 if any(_KNOWN.match(n) for n in near) else 0
     return 1 if _PAIR.match(line) or HIT.match(line) else 0
-
-
-def _is_foreign(line: str) -> bool:
-    """Whether a line begins another log entry."""
-    return _ANY_STAMP.match(line) is not None

@@ -42,15 +42,27 @@ class Parser(Protocol):
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form: ``opens`` says in words what its first line looks like, ``sample`` names a file in
-    ``sample_logs/``."""
+    ``sample_logs/``.
+
+    Every block of the form holds at least one of ``anchors`` (letter for letter) within its first
+    lines, and at most ``above`` lines of it stand above the first anchor: by them a block is found
+    in gigabytes. Rare strings make good anchors; one that ordinary lines hold makes a scan slow.
+    The labels of the catalogue are anchors of labelled and flattened blocks, and of headlines.
+    A framer looks at no more than ``CONTEXT`` lines above a block and ``REACH`` below it.
+    """
 
     name: str
     opens: str
     frame: Framer
     parse: Parser
     sample: str
+    anchors: tuple[str, ...] = ()
+    above: int = 4
 
 
+# How far beyond its block a framer may look, so that a piece of a log frames like the whole.
+CONTEXT = 4
+REACH = 120
 # Bounds of one block. The longest chain seen has 9 links and some 120 lines.
 MAX_LINES = 1200
 MAX_FRAMES = 64

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pyparsing as pp
 
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
-from diagnoser.grammar.lexicon import BLANK, COLON, Part, language_of, words
+from diagnoser.grammar.lexicon import Part, language_of, words
 from diagnoser.grammar.syntax import run, token
 from diagnoser.model import ErrorBlock, ErrorFrame, Field, RawBlock
 from diagnoser.reading.framing import clean
@@ -33,18 +33,26 @@ NAME = "headline"
 _TERM = r"0x[0-9a-fA-F]{8}(?![0-9a-fA-F])"
 # Not inside JSON ("serCode") and not inside a longer expression.
 _SUM = re.compile(rf"(?<![\"'+]){_TERM}(?:\+{_TERM})+")
-_CAPTIONS = "code|código|codice|код|kod|コード"
+_CAPTIONS = ("code", "código", "codice", "код", "kod", "コード")
+# No module has a number beyond 0x0fff; Windows' own numbers do.
+_AGENTS = r"0x0(?!0{7})[0-9a-fA-F]{7}"
+_GAPS = ("", " ", ": ", ":", "：", "\u00a0", " : ")
 _STATUS = 0x80000000
 
 
 @cache
 def _single() -> re.Pattern[str]:
-    label = f"(?:{words(Part.CODE)}|{_CAPTIONS})"
+    label = f"(?:{words(Part.CODE)}|{'|'.join(_CAPTIONS)})"
     return re.compile(
-        rf"^[^\w\n]{{0,8}}(?P<label>{label}){BLANK}{COLON}?{BLANK}"
-        r"0x[0-7][0-9a-f]{7}[^\S\n]{0,8}$",
+        rf"^[^\w\n]{{0,8}}(?P<label>{label})(?:{'|'.join(_GAPS)}){_AGENTS}[^\S\n]{{0,8}}$",
         re.IGNORECASE | re.MULTILINE,
     )
+
+
+def anchors() -> tuple[str, ...]:
+    """A sum of codes, or a caption with a number of an agent behind it, in its usual cases."""
+    spellings = [s for c in _CAPTIONS for s in dict.fromkeys((c, c.capitalize(), c.upper()))]
+    return ("+0x", *(f"{s}{gap}0x0" for s in spellings for gap in _GAPS))
 
 
 def frame(page: Page) -> Iterator[Framed]:

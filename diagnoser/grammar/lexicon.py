@@ -68,8 +68,12 @@ def words(part: Part) -> str:
 
 
 def flexible(label: str) -> str:
-    """A regular expression for one label, whatever its blanks and quotes are."""
-    return re.escape(label).replace(r"\ ", r"\s{1,3}").replace("'", "['’´`]")
+    """A regular expression for one label, whatever its blanks and quotes are.
+
+    Each run of blanks is one: several that could trade blanks would take time without end.
+    """
+    plain = re.escape(" ".join(label.split()))
+    return plain.replace(r"\ ", r"\s{1,48}").replace("'", "['’´`]")
 
 
 @cache

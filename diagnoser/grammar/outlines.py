@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from diagnoser.grammar.forms import MAX_FRAMES, MAX_LINES, Framed
+from diagnoser.grammar.forms import CONTEXT, MAX_FRAMES, MAX_LINES, REACH, Framed
 from diagnoser.grammar.lexicon import (
     BLANK,
     COLON,
@@ -26,7 +26,8 @@ from diagnoser.grammar.lexicon import (
     parts_of,
     spelling,
 )
-from diagnoser.grammar.shapes import FIELD_SHAPE, has_shape, is_module, opening_label
+from diagnoser.grammar.moments import begins_entry
+from diagnoser.grammar.shapes import ANCHOR, FIELD_SHAPE, has_shape, is_module, opening_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 NAME = "labelled"
 _OPENING = re.compile(rf"{COLON}{BLANK}\d{{1,10}}{BLANK}$", re.MULTILINE)
-# How far a message or a field may run before its next landmark must have come.
-_REACH = 120
 # Lines that a message may wrap to in a text that does not frame its blocks.
 _WRAPPED = 4
 
@@ -50,9 +49,13 @@ def frame(page: Page) -> Iterator[Framed]:
             continue
         previous = index
         label = opening_label(page, index)
-        if label is not None:
-            end = _Walk(page, label).end(index)
-            yield Framed(index, end, page.cut(NAME, index, end))
+        if label is None:
+            continue
+        below = _Walk(page, label).end(index)
+        block = page.cut(NAME, index, below)
+        if Part.CODE in parts_of(label) or ANCHOR in block.text:
+            end = below
+            yield Framed(index, end, block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,11 @@ class _Walk:
 
     def _is_framed(self, start: int) -> bool:
         """Whether the paste shows where blocks end: a separator or a heading above, or nothing."""
-        for at in range(start - 1, max(-1, start - 4), -1):
+        for at in range(start - 1, max(-1, start - CONTEXT - 1), -1):
             line = self.page.line(at)
             if line:
                 return bool(SEPARATOR.fullmatch(line) or heading().fullmatch(line))
-        return not any(self.page.line(at) for at in range(max(0, start - 40), start))
+        return True
 
     def is_code(self, line: str) -> bool:
         """Whether a new link begins here."""
@@ -158,7 +161,7 @@ class _Walk:
 
         Pairs without braces end with their line, unless a comma says that they go on.
         """
-        limit = min(limit, start + _REACH)
+        limit = min(limit, start + REACH)
         is_object = "{" in self.page.line(start)[:120]
         closed: int | None = None
         blank: int | None = None
@@ -182,6 +185,8 @@ class _Walk:
         found = LABELLED.fullmatch(line)
         if found is not None and Part.MESSAGE in parts_of(found["label"]):
             return Part.MESSAGE
+        if begins_entry(line):
+            return Part.CODE
         # Behind a closing brace only the rest of a string or object goes on.
         goes_on = not is_closed or (found is None and line[0] in "\"',}]{\\")
         return None if goes_on and not self._landmark(line) else Part.CODE
@@ -195,7 +200,7 @@ class _Walk:
         blank: int | None = None
         paragraphs = 0
         was_blank = False
-        for at in range(start + 1, min(limit, start + _REACH)):
+        for at in range(start + 1, min(limit, start + REACH)):
             line = self.page.line(at)
             if not line:
                 blank = at if blank is None else blank
@@ -212,12 +217,12 @@ class _Walk:
                     or at <= start + _WRAPPED
                 )
                 return at if is_ours else start + 1
-            if heading().fullmatch(line):
+            if heading().fullmatch(line) or begins_entry(line):
                 break
             paragraphs += was_blank
             was_blank = False
         else:
-            at = min(limit, start + _REACH)
+            at = min(limit, start + REACH)
         if not is_framed:
             return start + 1
         return blank if blank is not None else at

@@ -21,7 +21,7 @@ A message may run over items that look like pairs: only a standard field ends it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -30,8 +30,9 @@ import pyparsing as pp
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import expand
-from diagnoser.grammar.entries import ERROR, HIT, KNOWN, LEADING, PAIR, STAMP
+from diagnoser.grammar.entries import ERROR, HIT, KNOWN, LEADING, PAIR
 from diagnoser.grammar.forms import MAX_FRAMES, MAX_LINES
+from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.syntax import HINT, token
 from diagnoser.model import ErrorBlock, ErrorFrame, Field, Location, RawBlock
 from diagnoser.reading.framing import clean_line
@@ -55,8 +56,13 @@ _NAMES = {
 }
 _GERMAN = re.compile(r"(?:Fehler 0x|(?:^|\|\s?)(?:Zeile|Datei|Funktion):)", re.MULTILINE)
 _SPANISH = re.compile(r"(?:^|\|\s?)(?:linea|línea|archivo|funcion|función):", re.MULTILINE)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[:.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?")
 _BARS = re.compile(r"(?:\|\s?)+")
+_NAME = re.compile(r"[$\w]{1,40}")
+_UNFINISHED = re.compile(
+    r"(?:line|file|function|trace level|\$module)\s{0,2}:\s*(?:0x?)?|\$module\s{0,2}:.*\D"
+)
+# Half a value of these would be another endpoint.
+_DIALLED = {"port", "address", "host", "fesaddress"}
 # A standard field of this depth on is inside an event that a field quotes.
 _QUOTED = 2
 
@@ -124,6 +130,7 @@ def parse(block: RawBlock) -> ErrorBlock:
         damage.append(f"more than {MAX_FRAMES} causes; the rest was not read")
     if items[0].depth:
         damage.append("starts in the middle of a chain")
+    damage += _cut_off(links)
     chain = expand(tuple(_frame(link, block.at) for link in links[:MAX_FRAMES]))
     return ErrorBlock(
         form=block.form,
@@ -134,6 +141,51 @@ def parse(block: RawBlock) -> ErrorBlock:
         damage=(*damage, *chain.damage),
         occurred_at=occurred_at(block.text),
     )
+
+
+def parse_within(text: str, form: str, at: Location) -> ErrorBlock | None:
+    """The pipe block in the text of an entry of another form, all of it placed at ``at``.
+
+    ``None`` where there is none, or where it reports success.
+    """
+    hit = HIT.search(text)
+    if hit is None or not int(hit["packed"], 16):
+        return None
+    try:
+        block = parse(RawBlock(form, text, Location(at.source, 1)))
+    except BlockSyntaxError:
+        return None
+    return replace(block, frames=tuple(_placed(f, at) for f in block.frames), at=at)
+
+
+def _placed(frame: ErrorFrame, at: Location) -> ErrorFrame:
+    return replace(frame, at=at, fields=tuple(replace(f, at=at) for f in frame.fields))
+
+
+def _cut_off(links: list[list[tuple[str, _Item]]]) -> list[str]:
+    """What the end of the text took away; a name or value that it cut in two is dropped.
+
+    Agents end every cause that has fields with ``$module``; where only the last one lacks it, the
+    text was cut.
+    """
+    *before, last = links[:MAX_FRAMES]
+    kind, item = last[-1]
+    if kind == "more" and _NAME.fullmatch(item.text):
+        last.pop()
+        return [f"cut off inside a name: {item.text!r}"]
+    if kind == "field" and _UNFINISHED.fullmatch(item.text):
+        last.pop()
+        return [f"cut off inside the value of {item.text.partition(':')[0]!r}"]
+    if kind == "field" and before and all(map(_has_module, before)) and not _has_module(last):
+        key = item.text.partition(":")[0].strip()
+        if key.lower() in _DIALLED:
+            last.pop()
+        return [f"cut off at {key!r}, before $module"]
+    return []
+
+
+def _has_module(link: list[tuple[str, _Item]]) -> bool:
+    return any(kind == "field" and item.text.startswith("$module") for kind, item in link)
 
 
 def _offsets(items: list[_Item]) -> Iterator[int]:
@@ -230,8 +282,4 @@ def occurred_at(text: str) -> str | None:
     first = text.split("\n", 1)[0]
     hit = HIT.search(first)
     stamp = re.search(STAMP, first[: hit.start()] if hit else first)
-    found = _TIME.match(stamp[0]) if stamp else None
-    if found is None:
-        return None
-    date, time, fraction, zone = found.groups()
-    return f"{date}T{time}{'.' + fraction if fraction else ''}{zone or ''}"
+    return iso_time(stamp[0]) if stamp else None

@@ -10,6 +10,9 @@ from diagnoser.grammar.lexicon import LABELLED, NUMBER, Part, parts_of, spelling
 if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
+ANCHOR = "$module"
+# Three parts above the fields with two blank lines each, and fields that wrap before $module.
+ABOVE = 12
 FIELD_SHAPE = re.compile(r"""[{,]\s?["'](?:\$|\w{1,40}["']\s?:)|\$module\b""")
 _TAG = re.compile(r"(?:0x)?[0-9a-fA-F]{8,16}")
 _MODULE_KEY = re.compile(r"\$module\b")
@@ -26,7 +29,7 @@ def opening_label(page: Page, index: int) -> str | None:
         if number or (value[:1].isdigit() and _is_followed_by_part(page, index)):
             return spelling(label)
         return None
-    return spelling(label) if number and has_shape(page, index) else None
+    return spelling(label) if number and has_shape(page, index, alone=True) else None
 
 
 def _is_followed_by_part(page: Page, index: int) -> bool:
@@ -37,11 +40,12 @@ def _is_followed_by_part(page: Page, index: int) -> bool:
     )
 
 
-def has_shape(page: Page, index: int) -> bool:
+def has_shape(page: Page, index: int, *, alone: bool = False) -> bool:
     """Whether module, line info and fields may follow a code line whose words nobody listed.
 
     A configuration file has ``retries: 3`` above ``options: {…}`` too, so either ``$module`` is
-    there, or both a number and a line tag are.
+    there, or both a number and a line tag are. Where the shape ``alone`` makes the block, only
+    ``$module`` does: without it nothing in a log of gigabytes would point there.
     """
     has_module = has_tag = False
     at = _next_text(page, index + 1)
@@ -55,10 +59,10 @@ def has_shape(page: Page, index: int) -> bool:
         elif (_TAG.fullmatch(value) or not value) and not has_tag:
             has_tag = bool(value)
         else:
-            return _has_fields(page, at, value, certain=has_module and has_tag)
+            return _has_fields(page, at, value, certain=has_module and has_tag and not alone)
         at = _next_text(page, at + 1)
     line = LABELLED.fullmatch(page.line(at))
-    return line is not None and _has_fields(page, at, line["value"], certain=has_tag)
+    return line is not None and _has_fields(page, at, line["value"], certain=has_tag and not alone)
 
 
 def _has_fields(page: Page, at: int, value: str, *, certain: bool) -> bool:

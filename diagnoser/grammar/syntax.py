@@ -45,6 +45,18 @@ def refusal(expected: str, offset: int, cleaned: Cleaned, block: RawBlock) -> Bl
     )
 
 
+def refuse(block: RawBlock, expected: str, row: int = 0) -> BlockSyntaxError:
+    """The error for one line of a block, where no grammar told a column."""
+    return BlockSyntaxError(
+        expected,
+        source=block.at.source,
+        line=block.at.line + row,
+        column=1,
+        text=block.text.split("\n")[row],
+        hint="paste the whole entry, from its first line to its last",
+    )
+
+
 def place(text: str, offset: int, at: Location) -> Location:
     """The location of a character offset in a block's cleaned text."""
     return Location(at.source, at.line + text.count("\n", 0, offset))

@@ -11,6 +11,7 @@ from diagnoser.probing.credentials import (
     find_credentials,
     load_credentials,
 )
+from diagnoser.probing.rounds import probe, probe_all, run
 from diagnoser.probing.transport import (
     RedirectedNetwork,
     Redirection,
@@ -19,7 +20,6 @@ from diagnoser.probing.transport import (
     system_vantage,
 )
 from diagnoser.probing.trust import Trust
-from diagnoser.probing.visit import probe, probe_all, run
 
 __all__ = [
     "ClientCredentials",

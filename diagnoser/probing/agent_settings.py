@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -204,5 +205,5 @@ def _from_environment(environment: Mapping[str, str]) -> Proxy | None:
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         found = _parsed(environment.get(name, ""), name)
         if found is not None:
-            return found
+            return replace(found, is_ambient=True)
     return None

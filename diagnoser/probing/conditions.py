@@ -6,6 +6,8 @@ import errno
 
 from diagnoser.model import Condition
 
+FORBIDDEN_HERE = (errno.EACCES, errno.EPERM, errno.EINVAL, 10013)
+
 # Errno of this system, and the Winsock and Windows numbers that asyncio passes on there.
 _CONDITIONS = {
     **dict.fromkeys((errno.ECONNREFUSED, 10061, 1225), Condition.CONNECTION_REFUSED),
@@ -23,6 +25,9 @@ _CONDITIONS = {
             # What a machine without IPv6 says of an IPv6 address.
             errno.EADDRNOTAVAIL,
             errno.EAFNOSUPPORT,
+            # This machine itself forbids it: a rule of its routing table (a prohibited route, a
+            # black hole), its own firewall, or a security product (Winsock's WSAEACCES).
+            *FORBIDDEN_HERE,
             10047,
             10049,
             10050,

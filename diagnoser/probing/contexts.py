@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from diagnoser.probing.trust import Trust
 
 
+_TELLING = SSL.SSL_CB_ALERT | SSL.SSL_CB_LOOP
+
+
 class Observer(ABC):
     """What stands in a connection's application data and is told of its events."""
 
@@ -113,6 +116,8 @@ def _tell_verification(
 
 
 def _tell_event(connection: SSL.Connection, where: int, value: int) -> None:
+    if not where & _TELLING:
+        return
     observer = connection.get_app_data()
     if isinstance(observer, Observer):
         observer.note_event(where, value)

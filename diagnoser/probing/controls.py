@@ -33,12 +33,17 @@ _DATE = re.compile(rb"(?im)^date[ \t]*:[ \t]*([^\r\n]{1,64})\r?$")
 _REQUEST = "HEAD / HTTP/1.1"
 
 
+def nonsense_name() -> str:
+    """A name that nobody has: random, under ``.invalid`` (RFC 6761 section 6.4)."""
+    return f"probe-{secrets.token_hex(8)}.invalid"
+
+
 async def ask_nonsense_name(opener: Opener, shared: Contexts, seconds: float) -> ControlResult:
     """Ask the same address for a name that cannot exist (``.invalid``, RFC 6761 section 6.4).
 
     A certificate for that very name can come only from a peer that makes certificates on demand.
     """
-    name = f"probe-{secrets.token_hex(8)}.invalid"
+    name = nonsense_name()
     handshake = Handshake(shared, name)
     condition, _ = await exchange(opener, handshake, b"", seconds)
     facts = handshake.facts()

@@ -44,6 +44,8 @@ _CLOSE_NOTIFY = 0
 # RFC 8446 section 6.2 and RFC 5246 section 7.2.2: what is said of a client's certificate. 40 counts
 # once a CertificateRequest was seen: by then version, group and cipher have been agreed.
 _CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
+# A signature that does not verify: that of our certificate, if we showed one.
+_DECRYPT_ERROR = 51
 
 
 class Progress(Enum):
@@ -158,6 +160,12 @@ class Handshake(Observer):
         return self.progress is Progress.FINISHED
 
     @property
+    def can_be_refused_late(self) -> bool:
+        """The peer may still have something to say of the handshake: in TLS 1.2 its Finished was
+        its last word, in TLS 1.3 ours came last."""
+        return self._asked or self._tls.get_protocol_version_name() == "TLSv1.3"
+
+    @property
     def asked_for_certificate(self) -> bool:
         """A CertificateRequest has been seen."""
         return self._asked
@@ -174,12 +182,10 @@ class Handshake(Observer):
     def refuses_client_certificate(self) -> bool:
         """The peer asked for a certificate and answered ours, or its absence, with an alert."""
         alert = self.alert
-        return (
-            self._asked
-            and alert is not None
-            and alert.direction is Direction.RECEIVED
-            and alert.number in _CLIENT_REFUSALS
-        )
+        if not self._asked or alert is None or alert.direction is not Direction.RECEIVED:
+            return False
+        unsigned = self._presents and alert.number == _DECRYPT_ERROR
+        return unsigned or alert.number in _CLIENT_REFUSALS
 
     @property
     def is_oversized(self) -> bool:

@@ -1,4 +1,4 @@
-"""A port that says nothing: another port of the same host tells the port from the host."""
+"""Other ways to the same host: its other ports, where one is silent; without the proxy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from diagnoser.model import Address, Condition, Control, ControlResult
+from diagnoser.probing import stages
 from diagnoser.probing.conditions import condition_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # The ports that Acronis' services have in common (Cyber Protect Cloud user guide 26.02).
 _PORTS = (443, 8443, 44445)
+_FEW = 4
 _TELLING = (Condition.MET, Condition.CONNECTION_REFUSED)
 
 
@@ -24,6 +26,18 @@ async def ask_other_ports(
     """One control a port; a port's best answer over the addresses stands. Nothing is sent."""
     ports = [p for p in _PORTS if p != endpoint.port][:2]
     return tuple(await asyncio.gather(*(_ask(network, addresses, p, seconds) for p in ports)))
+
+
+async def ask_direct(network: Network, endpoint: Endpoint, seconds: float) -> ControlResult:
+    """Does the endpoint open without the proxy? ``seconds`` are for the name and for the port."""
+    begun = asyncio.get_running_loop().time()
+    result, found = await stages.resolve(network, endpoint.host, endpoint.port, seconds)
+    condition = result.condition
+    if found:
+        left = max(0.0, seconds - (asyncio.get_running_loop().time() - begun))
+        tried = await asyncio.gather(*(_attempt(network, a, left) for a in found[:_FEW]))
+        condition = next((c for c in _TELLING if c in tried), tried[0])
+    return ControlResult(Control.DIRECT, str(endpoint), condition)
 
 
 async def _ask(

@@ -92,8 +92,13 @@ async def connect(
     not worth the whole time limit. Where none opens: refused before timed out before unreachable.
     """
     begun = _now()
+    if len(addresses) == 1:
+        # The usual case needs no tasks beside this one.
+        only, used = await _attempt(network, addresses[0], seconds)
+        spent = _now() - begun
+        return _connect_result((only,), used, spent, seconds), (only,), used
     tasks = [asyncio.create_task(_attempt(network, a, seconds)) for a in addresses]
-    used: Opened | None = None
+    used = None
     try:
         await _first_open(tasks)
         if any(not t.done() for t in tasks):
@@ -123,9 +128,10 @@ def _opened(task: _Attempt) -> Opened | None:
 
 
 async def _first_open(tasks: Sequence[_Attempt]) -> None:
-    for next_ended in asyncio.as_completed(tasks):
-        _, opened = await next_ended
-        if opened is not None:
+    waiting = set(tasks)
+    while waiting:
+        ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if any(t.result()[1] is not None for t in ended):
             return
 
 
@@ -182,7 +188,7 @@ async def open_tunnel(
             condition, number = condition_of(error), number_of(error)
             detail = "the proxy broke the connection"
     else:
-        condition, detail, number = _tunnel_result(answer)
+        condition, detail, number = _tunnel_result(answer, showed_login=proxy.login is not None)
         detail = f"through {proxy}" if condition is Condition.MET else detail
         rest = answer.rest if isinstance(answer, tunnel.Accepted) else b""
     return StageResult(Stage.TUNNEL, condition, detail, _now() - begun, number), rest
@@ -196,17 +202,21 @@ async def _ask(connection: Connection, exchange: tunnel.Tunnel) -> tunnel.Answer
     return answer
 
 
-def _tunnel_result(answer: tunnel.Answer | None) -> tuple[Condition, str, int | None]:
+def _tunnel_result(
+    answer: tunnel.Answer | None, *, showed_login: bool
+) -> tuple[Condition, str, int | None]:
     match answer:
         case tunnel.Accepted():
             return Condition.MET, "", None
         case tunnel.LoginRequired(schemes):
-            offered = ", ".join(schemes) or "no scheme"
-            return Condition.PROXY_AUTHENTICATION_REQUIRED, f"offers {offered}", 407
-        case tunnel.Refused(status, reason):
-            return Condition.TUNNEL_REFUSED, f"{status} {reason}".strip(), status
+            offered = f"offers {', '.join(schemes) or 'no scheme'}"
+            told = f"the login was refused; {offered}" if showed_login else offered
+            return Condition.PROXY_AUTHENTICATION_REQUIRED, told, 407
+        case tunnel.Refused(status, reason, fault):
+            told = f"{status} {reason}".strip() + (f" ({fault})" if fault else "")
+            return Condition.TUNNEL_REFUSED, told, status
         case tunnel.Garbage(excerpt):
-            return Condition.UNCLASSIFIED, f"no HTTP answer: {excerpt}", None
+            return Condition.TUNNEL_REFUSED, f"no HTTP answer: {excerpt}", None
         case None:
             return Condition.CONNECTION_CLOSED, "the proxy closed the connection", None
 
@@ -232,7 +242,7 @@ async def shake_hands(
     spent = _now() - begun
     if handshake.progress is Progress.NOT_TLS:
         await hear_out(opened.connection, handshake, min(0.5, max(0.0, overall - spent)))
-    elif handshake.is_finished:
+    elif handshake.is_finished and handshake.can_be_refused_late:
         look = max(_SHORTEST_LOOK, 3 * opened.seconds)
         await look_after(opened.connection, handshake, min(look, max(0.0, overall - spent)))
     return _handshake_result(handshake, end, number, spent)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LARGEST_FILE = 16 * 1024 * 1024
+_MOST_ANSWERS = 256
 
 
 class Trust:
@@ -45,6 +46,7 @@ class Trust:
             store: tuple(_certificates(pem)) for store, pem in given if pem is not None
         }
         self._made: dict[TrustStore, tuple[int, crypto.X509Store]] = {}
+        self._answers: dict[tuple[TrustStore, int, tuple[bytes, ...]], VerifyResult] = {}
 
     @classmethod
     def load(cls, ca_file: Path | None) -> Trust:
@@ -70,17 +72,15 @@ class Trust:
         The first fault with its depth, or code 0. ``KeyError`` if there is no such store,
         ``ValueError`` if the chain is empty or the end-entity certificate cannot be read.
         """
-        found = self._store(store, at)
-        received = list(_readable(chain_ders))
-        if not received:
-            raise ValueError("no certificate that can be read")
-        context = crypto.X509StoreContext(found, received[0], received[1:])
-        try:
-            context.verify_certificate()
-        except crypto.X509StoreContextError as error:
-            code, depth = int(error.errors[0]), int(error.errors[1])
-            return VerifyResult(code, verify_code_name(code), store, depth)
-        return VerifyResult(0, verify_code_name(0), store)
+        # Endpoints of one data centre share a wildcard certificate: the same chain, asked again
+        # within one second, has the same answer.
+        key = (store, int(at.timestamp()), tuple(chain_ders))
+        known = self._answers.get(key)
+        if known is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            known = self._answers[key] = _verify(self._store(store, at), chain_ders, store)
+        return known
 
     def _store(self, store: TrustStore, at: datetime) -> crypto.X509Store:
         """The store as of one second; a new second needs a new one.
@@ -100,6 +100,21 @@ class Trust:
             found.add_cert(anchor)
         self._made[store] = (second, found)
         return found
+
+
+def _verify(
+    found: crypto.X509Store, chain_ders: Sequence[bytes], store: TrustStore
+) -> VerifyResult:
+    received = list(_readable(chain_ders))
+    if not received:
+        raise ValueError("no certificate that can be read")
+    context = crypto.X509StoreContext(found, received[0], received[1:])
+    try:
+        context.verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code, depth = int(error.errors[0]), int(error.errors[1])
+        return VerifyResult(code, verify_code_name(code), store, depth)
+    return VerifyResult(0, verify_code_name(0), store)
 
 
 def _readable(ders: Iterable[bytes]) -> Iterable[crypto.X509]:

@@ -17,6 +17,11 @@ LARGEST_HEAD = 16 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: ([^\r\n]*))?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHALLENGE = re.compile(rb"(?im)^proxy-authenticate[ \t]*:[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
+# Squid's own field, and the standard one (RFC 9209 section 2.1.2).
+_REASON = re.compile(
+    rb"(?im)^(?:x-squid-error[ \t]*:[ \t]*|proxy-status[ \t]*:[^\r\n]{0,200}?\berror=)"
+    rb"([a-z_]{1,40})"
+)
 _HOST = re.compile(r"[A-Za-z0-9._:%~-]+")
 
 
@@ -36,10 +41,14 @@ class LoginRequired:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Any other status, with the proxy's reason phrase."""
+    """Any other status, with the proxy's reason phrase and the code it gives for its own error.
+
+    ``fault`` is such a code (``ERR_DNS_FAIL``, ``dns_error``), empty where none was given.
+    """
 
     status: int
     reason: str
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,8 @@ def _answer(number: int, reason: bytes, head: bytes, rest: bytes) -> Answer:
     if number == 407:
         schemes = [s.decode("ascii") for s in _CHALLENGE.findall(head)]
         return LoginRequired(tuple(dict.fromkeys(schemes)))
-    return Refused(number, printable(reason))
+    fault = _REASON.search(head)
+    return Refused(number, printable(reason), fault[1].decode("ascii") if fault else "")
 
 
 def _may_be_http(head: bytes | bytearray) -> bool:

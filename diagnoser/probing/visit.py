@@ -1,12 +1,11 @@
-"""One endpoint visited from the name to the verified chain, and many of them side by side."""
+"""One endpoint visited from the name to the verified chain, and what that leaves open asked."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from diagnoser.model import (
@@ -23,13 +22,14 @@ from diagnoser.model import (
     ProbeResult,
     Proxy,
     Resolver,
+    Role,
     Stage,
     StageResult,
     TlsFacts,
     Transport,
 )
 from diagnoser.probing import controls, other_ports, second_round, stages
-from diagnoser.probing.contexts import Contexts, contexts
+from diagnoser.probing.contexts import Contexts
 from diagnoser.probing.handshake import Handshake
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
     from diagnoser.probing.credentials import ClientCredentials
     from diagnoser.probing.trust import Trust
-
-CONCURRENCY = 64
-TIMEOUT = 5.0
 
 _LONGEST = 3
 _LEAST = 0.05
@@ -56,6 +53,10 @@ _WORTH_ASKING = frozenset(
 )
 
 
+_THROUGH = frozenset({Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED})
+_SHORTEST_LOOK_AHEAD = 0.9
+_LONGEST_LOOKUP = 0.5
+
 _CUT_OFF = frozenset(
     {
         Condition.CONNECTION_RESET,
@@ -66,100 +67,8 @@ _CUT_OFF = frozenset(
 )
 
 
-def utc_now() -> datetime:
-    """The machine's clock, in UTC."""
-    return datetime.now(UTC)
-
-
-async def probe(
-    endpoint: Endpoint,
-    *,
-    network: Network,
-    trust: Trust,
-    timeout: float = TIMEOUT,  # noqa: ASYNC109  (bounds each stage, not the call)
-    proxy: Proxy | None = None,
-    credentials: ClientCredentials | None = None,
-    vantage: str = "",
-    now: Callable[[], datetime] = utc_now,
-) -> ProbeResult:
-    """Visit one endpoint; whatever the peer does, there is a result within ``3 * timeout`` seconds.
-
-    ``timeout`` bounds each stage, in seconds. ``credentials`` are presented only where the
-    endpoint's role wants the agent's certificate. Nothing of the application protocol is sent,
-    but a bounded HTTP ``HEAD`` where the dates of a certificate are in doubt.
-    """
-    shown = credentials if endpoint.client_certificate else None
-    visit = _Visit(endpoint, network, trust, timeout, proxy, contexts(trust, shown), shown, now())
-    await visit.run()
-    return visit.result(vantage)
-
-
-async def probe_all(
-    endpoints: Sequence[Endpoint],
-    *,
-    network: Network,
-    trust: Trust,
-    timeout: float = TIMEOUT,  # noqa: ASYNC109  (bounds each stage, not the call)
-    proxy: Proxy | None = None,
-    credentials: ClientCredentials | None = None,
-    vantage: str = "",
-    now: Callable[[], datetime] = utc_now,
-    concurrency: int = CONCURRENCY,
-) -> list[ProbeResult]:
-    """Visit many endpoints, at most ``concurrency`` at a time.
-
-    Endpoints with the same key are visited once; the results stand in the order of first mention.
-    """
-    unique = {e.key: e for e in reversed(endpoints)}
-    order = dict.fromkeys(e.key for e in endpoints)
-    places = asyncio.Semaphore(concurrency)
-
-    async def in_turn(endpoint: Endpoint) -> ProbeResult:
-        async with places:
-            return await probe(
-                endpoint,
-                network=network,
-                trust=trust,
-                timeout=timeout,
-                proxy=proxy,
-                credentials=credentials,
-                vantage=vantage,
-                now=now,
-            )
-
-    return await asyncio.gather(*(in_turn(unique[key]) for key in order))
-
-
-def run(
-    endpoints: Sequence[Endpoint],
-    *,
-    network: Network,
-    trust: Trust,
-    timeout: float = TIMEOUT,
-    proxy: Proxy | None = None,
-    credentials: ClientCredentials | None = None,
-    vantage: str = "",
-    now: Callable[[], datetime] = utc_now,
-    concurrency: int = CONCURRENCY,
-) -> list[ProbeResult]:
-    """:func:`probe_all` for callers without an event loop."""
-    return asyncio.run(
-        probe_all(
-            endpoints,
-            network=network,
-            trust=trust,
-            timeout=timeout,
-            proxy=proxy,
-            credentials=credentials,
-            vantage=vantage,
-            now=now,
-            concurrency=concurrency,
-        )
-    )
-
-
 @dataclass(slots=True)
-class _Visit:
+class Visit:
     """What one visit is made with, and what it has brought so far."""
 
     endpoint: Endpoint
@@ -170,11 +79,13 @@ class _Visit:
     contexts: Contexts
     credentials: ClientCredentials | None
     at: datetime
+    looks_ahead: bool
     reached: dict[Stage, StageResult] = field(default_factory=dict)
     addresses: tuple[AddressResult, ...] = ()
     tls: TlsFacts | None = None
     controls: tuple[ControlResult, ...] = ()
     lookup: Lookup | None = None
+    chain_ders: tuple[bytes, ...] = ()
     end: float = 0.0
 
     def result(self, vantage: str) -> ProbeResult:
@@ -196,9 +107,20 @@ class _Visit:
         )
 
     async def run(self) -> None:
-        """Pass the stages in order until one is not met."""
+        """Pass the stages in order until one is not met, and ask what that leaves open."""
         # Room is left at the end for what runs between two awaits.
         self.end = asyncio.get_running_loop().time() + _LONGEST * self.timeout * 0.97
+        if self.proxy is not None and self.proxy.is_ambient:
+            seconds = min(second_round.SECONDS, self._left())
+            direct = other_ports.ask_direct(self.network, self.endpoint, seconds)
+            _, found = await asyncio.gather(self._pass_stages(), direct)
+            self.controls += (found,)
+        else:
+            await self._pass_stages()
+        if self.lookup is not None and not self.lookup.hosts_file and not self._is_through():
+            await self._ask_resolver(self.lookup)
+
+    async def _pass_stages(self) -> None:
         host, port = self.endpoint.host, self.endpoint.port
         if self.proxy is not None:
             host, port = self.proxy.host, self.proxy.port
@@ -223,8 +145,11 @@ class _Visit:
             opened.connection.abort()
         if self._is_cut_off():
             await self._ask_second_round(opened.address)
-        elif self._is_in_doubt():
+            return
+        if self._is_in_doubt():
             await self._ask_controls(opened.address)
+        if self.looks_ahead and self._is_through():
+            await self._look_ahead(opened.address)
 
     def _note_lookup(self, addresses: Sequence[Address]) -> None:
         """Where the addresses come from, if it was the name of the host that was looked up."""
@@ -233,6 +158,14 @@ class _Visit:
         listed = self.network.hosts_file(self.endpoint.host, self.endpoint.port)
         if listed is not None:
             self.lookup = Lookup(tuple(a.host for a in addresses), listed)
+
+    async def _ask_resolver(self, lookup: Lookup) -> None:
+        """A resolver that knows a name which cannot exist leads every name to the same place."""
+        name = controls.nonsense_name()
+        seconds = min(_LONGEST_LOOKUP, self._left())
+        result, found = await stages.resolve(self.network, name, self.endpoint.port, seconds)
+        if result.condition in (Condition.MET, Condition.NAME_NOT_FOUND):
+            self.lookup = replace(lookup, nonsense=tuple(a.host for a in found))
 
     def _left(self) -> float:
         """Seconds for the next stage."""
@@ -281,9 +214,8 @@ class _Visit:
                 client_certificate=self.credentials.facts(),
                 client_certificate_source=self.credentials.source,
             )
-        verdict, opinions = stages.verify(
-            self.trust, handshake.chain_ders, self.endpoint.role, self.at
-        )
+        self.chain_ders = handshake.chain_ders
+        verdict, opinions = stages.verify(self.trust, self.chain_ders, self.endpoint.role, self.at)
         self._note(verdict)
         self.tls = replace(facts, verify=opinions)
 
@@ -300,6 +232,23 @@ class _Visit:
 
         seconds = min(second_round.SECONDS, self._left())
         self.controls = await second_round.ask_second_round(opener, self.endpoint, seconds)
+
+    def _is_through(self) -> bool:
+        """The usual hello was answered, by a peer that nothing speaks against so far."""
+        ended, verified = self.reached.get(Stage.HANDSHAKE), self.reached.get(Stage.VERIFY)
+        if ended is None or ended.condition not in _THROUGH or self._left() < _LEAST:
+            return False
+        # Storage has a CA of its own, which no public store accepts.
+        known = verified is not None and verified.condition is Condition.MET
+        return known or self.endpoint.role is Role.STORAGE
+
+    async def _look_ahead(self, address: Address) -> None:
+        async def opener() -> tuple[Connection, bytes]:
+            return await self._open_again(address)
+
+        spent = self.reached[Stage.HANDSHAKE].seconds or 0.0
+        seconds = min(self._left(), second_round.SECONDS, max(_SHORTEST_LOOK_AHEAD, 4 * spent))
+        self.controls += await second_round.look_ahead(opener, self.endpoint, seconds)
 
     async def _ask_other_ports(self, addresses: Sequence[Address]) -> None:
         """A silent port: is it the port or the host? Asked of the first two addresses at most."""
@@ -324,6 +273,14 @@ class _Visit:
         if self.tls is not None and controls.wants_clock(self.endpoint, self.tls):
             asked.append(controls.ask_clock(opener, self.contexts, self.endpoint, seconds))
         self.controls = tuple(await asyncio.gather(*asked))
+        self._judge_at_server_time()
+
+    def _judge_at_server_time(self) -> None:
+        """A date fault anywhere in the chain hides whether it is good otherwise."""
+        told = next((c.answered_at for c in self.controls if c.answered_at is not None), None)
+        if told is not None and self.tls is not None:
+            _, opinions = stages.verify(self.trust, self.chain_ders, self.endpoint.role, told)
+            self.tls = replace(self.tls, verify_at_server_time=opinions)
 
     async def _open_again(self, address: Address) -> tuple[Connection, bytes]:
         connection = await self.network.connect(address)

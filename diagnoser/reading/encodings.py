@@ -9,6 +9,7 @@ blocks can be read.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from diagnoser import catalog
@@ -34,6 +35,23 @@ def decode(data: bytes) -> str:
     """
     text = _decoded(data).replace("\0", "").removeprefix("\ufeff")
     return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """The encoding of a text that begins with ``head``, if its letters are not single bytes there:
+    UTF-16 or UTF-32, by its mark or by where its NULs stand."""
+    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    if marked is not None:
+        return None if marked == "utf-8" else marked
+    return _utf16(head)
+
+
+def narrowed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Chunks of a wide encoding as UTF-8; what is broken becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
 def _decoded(data: bytes) -> str:

@@ -36,6 +36,9 @@ def read_stream(stream: BinaryIO, source: str, limit: int = LIMIT) -> Input:
         while left > 0 and (part := stream.read(min(left, _CHUNK))):
             parts.append(part)
             left -= len(part)
+            # A terminal forgets that its user ended the input: asked again, it waits again.
+            if len(part) < _CHUNK and stream.isatty():
+                break
     except OSError as error:
         raise InputError(
             f"{source}: cannot be read: {_reason(error)}",

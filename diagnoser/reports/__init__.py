@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from diagnoser.catalog import Words
 from diagnoser.model import Report
-from diagnoser.reports import document, markdown, page, text
+from diagnoser.reports import document, ecs, markdown, page, text
 from diagnoser.reports.cleaning import clean
 from diagnoser.reports.wording import words_for
 
@@ -15,6 +15,7 @@ FORMATS: dict[str, Callable[[Report, Words], str]] = {
     "json": document.render,
     "markdown": markdown.render,
     "html": page.render,
+    "ndjson": ecs.render,
 }
 
 

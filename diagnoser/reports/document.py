@@ -1,61 +1,99 @@
-"""The JSON report: the contract that tools build on. ``schema`` 1; unknown values are null."""
+"""The JSON report: the contract that tools build on. ``schema`` 1; unknown values are null.
+
+It is described once, key by key; the report is written from the description, and its JSON Schema
+(:mod:`~diagnoser.reports.schema`) is printed from it.
+"""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from dataclasses import dataclass
 from hashlib import sha256
 
 from diagnoser.catalog import Words
 from diagnoser.model import (
     Case,
-    CertificateFacts,
+    Category,
     Diagnosis,
     Endpoint,
     ErrorBlock,
     ErrorFrame,
     Evidence,
-    Name,
     ProbeResult,
     Recognition,
     Report,
+    Role,
     Skipped,
-    TcpFlow,
-    TlsFacts,
-    TrustStore,
-    VerifyResult,
+    Standing,
+    Symptom,
+    Transport,
+    Vantage,
+    Verdict,
 )
-from diagnoser.reports.wording import standing_of, tell
+from diagnoser.reports.observations import PROBE
+from diagnoser.reports.shapes import (
+    MOMENT,
+    PACKED,
+    PORT,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    WHOLE,
+    Shape,
+    exactly,
+    keyed,
+    many,
+    maybe,
+    member,
+    one_of,
+    record,
+    word_of,
+)
+from diagnoser.reports.wording import Wording, standing_of, tell
+from diagnoser.rules import CAUSES, UNEXPLAINED
 
 SCHEMA = 1
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A judged case with the words that tell it."""
+
+    diagnosis: Diagnosis
+    wording: Wording
+
+    @property
+    def case(self) -> Case:
+        """The case."""
+        return self.diagnosis.case
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report with the words for each of its cases."""
+
+    report: Report
+    cases: tuple[Told, ...]
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Everything that was left out, of the run and of its cases."""
+        return self.report.skipped + tuple(s for t in self.cases for s in t.case.skipped)
+
+
+def open_document(report: Report, words: Words) -> Document:
+    """Put the words to the cases of ``report``."""
+    return Document(report, tuple(Told(d, tell(d, report, words)) for d in report.diagnoses))
 
 
 def render(report: Report, words: Words) -> str:
     """The whole report as one JSON object, keys in a fixed order."""
-    document: Json = {
-        "schema": SCHEMA,
-        "tool": {"name": "diagnoser", "version": report.version},
-        "generated_at": _time(report.generated_at),
-        "vantage": {
-            "hostname": report.vantage.hostname,
-            "system": report.vantage.system,
-            "trust_store": report.vantage.trust_store,
-        },
-        "cases": [_case(d, report, words) for d in report.diagnoses],
-        "skipped": [_skipped(s) for s in report.skipped]
-        + [_skipped(s) for d in report.diagnoses for s in d.case.skipped],
-    }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(write(report, words), ensure_ascii=False, indent=2) + "\n"
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _skipped(skipped: Skipped) -> Json:
-    return {"source": skipped.source, "reason": skipped.reason}
+def write(report: Report, words: Words) -> object:
+    """The report as JSON values."""
+    return DOCUMENT.write(open_document(report, words))
 
 
 def identify(case: Case) -> str:
@@ -65,225 +103,152 @@ def identify(case: Case) -> str:
     return sha256(seed.encode()).hexdigest()[:12]
 
 
-def _case(diagnosis: Diagnosis, report: Report, words: Words) -> Json:
-    case, cause = diagnosis.case, diagnosis.cause
-    told = tell(diagnosis, report, words)
-    probes = {p.endpoint.key: p for p in case.probes}
-    return {
-        "id": identify(case),
-        "count": case.count,
-        "first_seen": case.first_seen,
-        "last_seen": case.last_seen,
-        "block": None if case.block is None else _block(case.block, case.recognised),
-        "endpoints": [_endpoint(e, probes.get(e.key)) for e in case.endpoints],
-        "symptom": None if diagnosis.symptom is None else diagnosis.symptom.value,
-        "cause": None if cause is None else cause.rule,
-        "category": "unknown" if cause is None else cause.category.value,
-        "standing": standing_of(diagnosis).value,
-        "summary": told.summary,
-        "remedy": list(told.remedy),
-        "reproduce": list(told.reproduce),
-        "verdicts": [
-            {
-                "rule": v.rule,
-                "category": v.category.value,
-                "standing": v.finding.standing.value,
-                "evidence": [_evidence(e) for e in v.finding.evidence],
-            }
-            for v in diagnosis.verdicts
-        ],
-    }
-
-
-def _evidence(evidence: Evidence) -> Json:
-    return {"fact": evidence.fact, "value": evidence.value, "origin": evidence.origin}
-
-
-def _block(block: ErrorBlock, recognised: tuple[Recognition, ...]) -> Json:
-    return {
-        "form": block.form,
-        "language": block.language,
-        "source": block.at.source,
-        "line": block.at.line,
-        "damage": list(block.damage),
-        "frames": [_frame(f) for f in block.frames],
-        "recognised": [_recognition(r) for r in recognised],
-    }
-
-
-def _recognition(recognition: Recognition) -> Json:
-    return {
-        "table": recognition.table,
-        "key": recognition.key,
-        "evidence": [_evidence(e) for e in recognition.evidence],
-        "suspects": list(recognition.suspects),
-        "symptom": None if recognition.symptom is None else recognition.symptom.value,
-        "proven": recognition.proven,
-        "wrapper": recognition.wrapper,
-    }
-
-
-def _frame(frame: ErrorFrame) -> Json:
+def _fields(frame: ErrorFrame) -> dict[str, str]:
     # Inner fields carry their way in, so that they cannot shadow the block's own.
-    fields: dict[str, Json] = {}
-    for field in frame.fields:
-        fields[f"{field.path}/{field.key}" if field.path else field.key] = field.value
-    return {
-        "module": frame.module,
-        "code": frame.code,
-        "packed": f"0x{frame.packed:08x}",
-        "line_info": frame.line_info,
-        "fields": fields,
-        "message": frame.message,
-        "line": frame.at.line,
-    }
+    return {f"{f.path}/{f.key}" if f.path else f.key: f.value for f in frame.fields}
 
 
-def _endpoint(endpoint: Endpoint, probe: ProbeResult | None) -> Json:
-    return {
-        "host": endpoint.host,
-        "port": endpoint.port,
-        "role": endpoint.role.value,
-        "server_name": endpoint.server_name,
-        "client_certificate": endpoint.client_certificate,
-        "transport": endpoint.transport.value,
-        "derivation": [_evidence(e) for e in endpoint.derivation],
-        "probe": None if probe is None else _probe(probe),
-    }
+def _probes(case: Case) -> list[tuple[Endpoint, ProbeResult | None]]:
+    probes = {p.endpoint.key: p for p in case.probes}
+    return [(e, probes.get(e.key)) for e in case.endpoints]
 
 
-def _probe(probe: ProbeResult) -> Json:
-    return {
-        "origin": probe.origin.value,
-        "at": _time(probe.at),
-        "vantage": probe.vantage,
-        "proxy": probe.proxy,
-        "stages": [
-            {
-                "stage": s.stage.value,
-                "condition": s.condition.value,
-                "detail": s.detail,
-                "seconds": s.seconds,
-                "error": s.error,
-            }
-            for s in probe.stages
-        ],
-        "addresses": [
-            {
-                "address": a.address,
-                "port": a.port,
-                "condition": a.condition.value,
-                "seconds": a.seconds,
-                "error": a.error,
-            }
-            for a in probe.addresses
-        ],
-        "lookup": None
-        if probe.lookup is None
-        else {
-            "addresses": list(probe.lookup.addresses),
-            "hosts_file": list(probe.lookup.hosts_file),
-        },
-        "tls": None if probe.tls is None else _tls(probe.tls),
-        "controls": [
-            {
-                "control": c.control.value,
-                "question": c.question,
-                "condition": c.condition.value,
-                "detail": c.detail,
-                "certificate": None if c.certificate is None else _certificate(c.certificate),
-                "answered_at": _time(c.answered_at),
-            }
-            for c in probe.controls
-        ],
-    }
+_EVIDENCE: Shape[Evidence] = record(
+    "evidence",
+    "One fact, its value, and where it was seen: file:line, an endpoint and stage, or catalogue.",
+    member("fact", TEXT, lambda e: e.fact, "Stable key in snake case."),
+    member("value", TEXT, lambda e: e.value),
+    member("origin", TEXT, lambda e: e.origin),
+)
+
+_SKIPPED: Shape[Skipped] = record(
+    "skipped",
+    "What was seen and left alone.",
+    member("source", TEXT, lambda s: s.source),
+    member("reason", TEXT, lambda s: s.reason),
+)
+
+_RECOGNITION: Shape[Recognition] = record(
+    "recognition",
+    "A row of the catalogue that fits the error.",
+    member("table", TEXT, lambda r: r.table),
+    member("key", TEXT, lambda r: r.key),
+    member("evidence", many(_EVIDENCE), lambda r: r.evidence),
+    member("suspects", TEXTS, lambda r: r.suspects, "Causes that the row makes one think of."),
+    member("symptom", maybe(one_of(Symptom)), lambda r: r.symptom),
+    member("proven", TRUTH, lambda r: r.proven, "Seen in a vendor's text or a real log."),
+    member("wrapper", TRUTH, lambda r: r.wrapper, "An outer effect, never the cause."),
+)
+
+_FRAME: Shape[ErrorFrame] = record(
+    "frame",
+    "One link of the error's chain.",
+    member("module", maybe(WHOLE), lambda f: f.module),
+    member("code", maybe(WHOLE), lambda f: f.code),
+    member("packed", maybe(PACKED), lambda f: f.packed, "module << 16 | code"),
+    member("symbol", maybe(TEXT), lambda f: f.symbol, "The name of an error without a number."),
+    member("line_info", maybe(TEXT), lambda f: f.line_info),
+    member("fields", keyed(TEXT), _fields),
+    member("message", maybe(TEXT), lambda f: f.message),
+    member("line", WHOLE, lambda f: f.at.line, "Line of the source, from 1."),
+)
 
 
-def _tls(tls: TlsFacts) -> Json:
-    alert = tls.alert
-    first = next((v for s in _OPINION_ORDER if (v := tls.verified_by(s))), None)
-    return {
-        "version": tls.version,
-        "cipher": tls.cipher,
-        "group": tls.group,
-        "alert": None
-        if alert is None
-        else {
-            "level": alert.level,
-            "number": alert.number,
-            "name": alert.name,
-            "direction": alert.direction.value,
-        },
-        "verify": None if first is None else _verified(first),
-        "opinions": [_verified(v) for v in tls.verify],
-        "verify_errors": [_verified(v) for v in tls.verify_errors],
-        "received_chain": [_certificate(c) for c in tls.received_chain],
-        "client_certificate_requested": tls.client_certificate_requested,
-        "client_certificate_sent": tls.client_certificate_sent,
-        "client_ca_names": [_name(n) for n in tls.client_ca_names],
-        "aftermath": None if tls.aftermath is None else tls.aftermath.value,
-        "bytes_sent": tls.bytes_sent,
-        "bytes_received": tls.bytes_received,
-        "clear_text": tls.clear_text,
-        "ocsp": tls.ocsp,
-        "flow": None if tls.flow is None else _flow(tls.flow),
-        "client_certificate": None
-        if tls.client_certificate is None
-        else _certificate(tls.client_certificate),
-        "client_certificate_source": tls.client_certificate_source,
-    }
+@dataclass(frozen=True, slots=True)
+class _Block:
+    block: ErrorBlock
+    recognised: tuple[Recognition, ...]
 
 
-def _flow(flow: TcpFlow) -> Json:
-    return {
-        "unacknowledged": flow.unacknowledged,
-        "selectively_acknowledged": flow.selectively_acknowledged,
-        "retransmitted": flow.retransmitted,
-        "bytes_acknowledged": flow.bytes_acknowledged,
-        "out_of_order": flow.out_of_order,
-    }
+_BLOCK: Shape[_Block] = record(
+    "block",
+    "The error as it was read; the last frame is the root cause.",
+    member("form", TEXT, lambda b: b.block.form),
+    member("language", maybe(TEXT), lambda b: b.block.language, "ISO 639 code."),
+    member("source", TEXT, lambda b: b.block.at.source),
+    member("line", WHOLE, lambda b: b.block.at.line, "Line of the source, from 1."),
+    member("damage", TEXTS, lambda b: b.block.damage, "What could not be read as it stood."),
+    member("frames", many(_FRAME), lambda b: b.block.frames),
+    member("recognised", many(_RECOGNITION), lambda b: b.recognised),
+)
 
+_ENDPOINT: Shape[tuple[Endpoint, ProbeResult | None]] = record(
+    "endpoint",
+    "One thing to connect to, how it was found, and what it showed.",
+    member("host", TEXT, lambda e: e[0].host),
+    member("port", PORT, lambda e: e[0].port),
+    member("role", one_of(Role), lambda e: e[0].role),
+    member("server_name", maybe(TEXT), lambda e: e[0].server_name, "SNI (RFC 6066 section 3)."),
+    member("client_certificate", TRUTH, lambda e: e[0].client_certificate, "The role wants one."),
+    member("transport", one_of(Transport), lambda e: e[0].transport),
+    member("derivation", many(_EVIDENCE), lambda e: e[0].derivation),
+    member("probe", maybe(PROBE), lambda e: e[1]),
+)
 
-# ``verify`` is the opinion that weighs most for the role; ``opinions`` holds all of them.
-_OPINION_ORDER = (TrustStore.ROLE, TrustStore.MOZILLA, TrustStore.SYSTEM)
+_VERDICT: Shape[Verdict] = record(
+    "verdict",
+    "What one rule says of the case.",
+    member("rule", word_of(CAUSES), lambda v: v.rule),
+    member("category", one_of(Category), lambda v: v.category),
+    member("standing", one_of(Standing), lambda v: v.finding.standing),
+    member("evidence", many(_EVIDENCE), lambda v: v.finding.evidence),
+)
 
+_CASE: Shape[Told] = record(
+    "case",
+    "One error (or endpoint to check), judged.",
+    member("id", TEXT, lambda t: identify(t.case), "The same for the same error and endpoints."),
+    member("count", WHOLE, lambda t: t.case.count, "How often it was seen."),
+    member("first_seen", maybe(TEXT), lambda t: t.case.first_seen),
+    member("last_seen", maybe(TEXT), lambda t: t.case.last_seen),
+    member("times", keyed(WHOLE), lambda t: dict(t.case.times), "Errors of each minute."),
+    member(
+        "block",
+        maybe(_BLOCK),
+        lambda t: None if t.case.block is None else _Block(t.case.block, t.case.recognised),
+        "Null for a case that began with a transcript, a capture or a check.",
+    ),
+    member("endpoints", many(_ENDPOINT), lambda t: _probes(t.case)),
+    member("symptom", maybe(one_of(Symptom)), lambda t: t.diagnosis.symptom),
+    member(
+        "cause",
+        maybe(word_of(c for c in CAUSES if c != UNEXPLAINED)),
+        lambda t: None if t.diagnosis.cause is None else t.diagnosis.cause.rule,
+    ),
+    member(
+        "category",
+        one_of(Category),
+        lambda t: Category.UNKNOWN if t.diagnosis.cause is None else t.diagnosis.cause.category,
+    ),
+    member("standing", one_of(Standing), lambda t: standing_of(t.diagnosis)),
+    member("summary", TEXT, lambda t: t.wording.summary),
+    member("remedy", TEXTS, lambda t: t.wording.remedy),
+    member("reproduce", TEXTS, lambda t: t.wording.reproduce, "Commands that repeat the probe."),
+    member("verdicts", many(_VERDICT), lambda t: t.diagnosis.verdicts),
+)
 
-def _verified(result: VerifyResult) -> Json:
-    return {
-        "code": result.code,
-        "name": result.name,
-        "trust_store": result.trust_store.value,
-        "depth": result.depth,
-    }
+_TOOL: Shape[Report] = record(
+    "tool",
+    "What wrote the report.",
+    member("name", exactly("diagnoser"), lambda r: r.version),
+    member("version", TEXT, lambda r: r.version),
+)
 
+_VANTAGE: Shape[Vantage] = record(
+    "vantage",
+    "The machine that looked.",
+    member("hostname", TEXT, lambda v: v.hostname),
+    member("system", TEXT, lambda v: v.system),
+    member("trust_store", TEXT, lambda v: v.trust_store),
+)
 
-def _name(name: Name) -> Json:
-    """An object keyed by short names; a repeated attribute becomes a list."""
-    found: dict[str, Json] = {}
-    for key in dict.fromkeys(a.key for a in name.attributes):
-        values = name.values(key)
-        found[key] = values[0] if len(values) == 1 else list(values)
-    return found
-
-
-def _certificate(certificate: CertificateFacts) -> Json:
-    c = certificate
-    return {
-        "subject": _name(c.subject),
-        "issuer": _name(c.issuer),
-        "serial": c.serial,
-        "not_before": _time(c.not_before),
-        "not_after": _time(c.not_after),
-        "dns_names": None if c.dns_names is None else list(c.dns_names),
-        "ip_addresses": None if c.ip_addresses is None else list(c.ip_addresses),
-        "sha256": c.sha256,
-        "key_sha256": c.key_sha256,
-        "key": c.key,
-        "signature_hash": c.signature_hash,
-        "is_authority": c.is_authority,
-        "authority_key_identifier": c.authority_key_identifier,
-        "subject_key_identifier": c.subject_key_identifier,
-        "timestamps": None if c.timestamps is None else [_time(t) for t in c.timestamps],
-        "has_revocation_pointers": c.has_revocation_pointers,
-        "pem": c.pem,
-    }
+DOCUMENT: Shape[Document] = record(
+    "report",
+    "A report of diagnoser. Values that are not known are null, never missing.",
+    member("schema", exactly(SCHEMA), lambda _: SCHEMA, "The version of this contract."),
+    member("tool", _TOOL, lambda d: d.report),
+    member("generated_at", MOMENT, lambda d: d.report.generated_at),
+    member("vantage", _VANTAGE, lambda d: d.report.vantage),
+    member("cases", many(_CASE), lambda d: d.cases),
+    member("skipped", many(_SKIPPED), lambda d: d.skipped),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagnoser.catalog import Words
 from diagnoser.model import (
@@ -14,9 +14,21 @@ from diagnoser.model import (
     Origin,
     ProbeResult,
     Report,
+    Skipped,
+    Stage,
     Standing,
     Verdict,
 )
+from diagnoser.reports.phrasing import (
+    control_word,
+    described,
+    ending,
+    origin_word,
+    spent,
+    stage_word,
+    translated,
+)
+from diagnoser.reports.unnamed import name_unnamed
 from diagnoser.reports.wording import (
     Wording,
     fact_label,
@@ -57,11 +69,16 @@ def outline(diagnosis: Diagnosis, report: Report, words: Words) -> Outline:
     identity = words.phrases[standing.value]
     if cause is not None and not told.is_open:
         identity = f"{cause.rule}, {identity}"
+    named = diagnosis.case.endpoints
     return Outline(
         mark=mark(cause, standing),
         headline=f"{told.title} [{identity}]",
         summary=told.summary,
-        sections=tuple(s for s in _sections(diagnosis, told, words) if s.lines),
+        sections=tuple(
+            replace(s, lines=tuple(name_unnamed(x, named, words) for x in s.lines))
+            for s in _sections(diagnosis, told, words)
+            if s.lines
+        ),
     )
 
 
@@ -92,11 +109,15 @@ def _sections(diagnosis: Diagnosis, told: Wording, words: Words) -> list[Section
         ),
         Section("evidence", say["evidence"], _evidence_lines(diagnosis, words)),
         Section("also", say["also"], _others(diagnosis, words)),
-        Section("ruled_out", say["ruled_out"], _standing_line(diagnosis, Standing.RULED_OUT)),
-        Section("open", say["open"], _standing_line(diagnosis, Standing.UNDECIDED)),
+        Section("ruled_out", say["ruled_out"], _titles(diagnosis, Standing.RULED_OUT, words)),
+        Section("open", say["open"], _titles(diagnosis, Standing.UNDECIDED, words)),
         Section("reproduce", say["reproduce"], told.reproduce, code=True),
-        Section("skipped", say["skipped"], tuple(f"{s.source}: {s.reason}" for s in case.skipped)),
+        Section("skipped", say["skipped"], _skipped_lines(case.skipped, words)),
     ]
+
+
+def _skipped_lines(skipped: tuple[Skipped, ...], words: Words) -> tuple[str, ...]:
+    return tuple(f"{s.source}: {translated(s.reason, words)}" for s in skipped)
 
 
 def _error_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
@@ -107,13 +128,14 @@ def _error_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     for frame in case.block.frames:
         message = " ".join((frame.message or "").split())
         shown = message if len(message) <= 160 else message[:157] + "..."
-        lines.append(f"{frame.name} (0x{frame.packed:08x}) {shown}".rstrip() + f"  [{frame.at}]")
+        number = "" if frame.packed is None else f" (0x{frame.packed:08x})"
+        lines.append(f"{frame.name}{number} {shown}".rstrip() + f"  [{frame.at}]")
     if case.count > 1:
         span = f", {case.first_seen} – {case.last_seen}" if case.first_seen else ""
         lines.append(f"{say['seen']} {case.count} {say['times']}{span}")
     if diagnosis.symptom is not None:
         lines.append(f"{say['symptom']}: {say[diagnosis.symptom.value.replace('-', '_')]}")
-    lines += [f"{say['damage']}: {d}" for d in case.block.damage]
+    lines += [f"{say['damage']}: {translated(d, words)}" for d in case.block.damage]
     return tuple(lines)
 
 
@@ -121,41 +143,54 @@ def _endpoint_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     say = words.phrases
     lines = []
     for endpoint in diagnosis.case.endpoints:
-        origin = ", ".join(f"{fact_label(e, words)} [{e.origin}]" for e in endpoint.derivation)
-        lines.append(
-            f"{endpoint} ({endpoint.role.value}, {endpoint.transport.value}) {say['from']} {origin}"
+        origin = say["list_sign"].join(
+            f"{fact_label(e, words)} [{origin_word(e.origin, words)}]" for e in endpoint.derivation
         )
+        lines.append(f"{described(endpoint, words)} {say['from']} {origin}")
     if not lines:
         lines.append(words.reasons["no-endpoint"])
     return tuple(lines)
 
 
 def _probe_lines(probe: ProbeResult, words: Words) -> list[str]:
+    say = words.phrases
     parts = []
     for stage in probe.stages:
         if stage.condition is Condition.NOT_REACHED:
             continue
-        shown = "ok" if stage.condition is Condition.MET else stage.condition.value.upper()
-        number = "" if stage.error is None else f" ({stage.error})"
-        spent = "" if stage.seconds is None else f" {stage.seconds * 1000:.0f} ms"
-        parts.append(f"{stage.stage.value} {shown}{number}{spent}")
-    hearsay = "" if probe.origin is Origin.LIVE else f" [{probe.origin.value}, {probe.vantage}]"
-    lines = [f"{probe.endpoint}: " + " · ".join(parts) + hearsay]
+        if stage.stage is Stage.TUNNEL and probe.proxy is None:
+            continue
+        shown = ending(stage, words)
+        if stage.condition is not Condition.MET:
+            shown = shown.upper()
+        parts.append(f"{stage_word(stage.stage, words)}: {shown} {spent(stage)}".rstrip())
+    lines = [f"{probe.endpoint}: " + " · ".join(parts) + _hearsay(probe, words)]
     lines += [
-        f"  {s.stage.value}: {s.detail}"
+        f"  {stage_word(s.stage, words)}: {translated(s.detail, words)}"
         for s in probe.stages
         if s.condition not in (Condition.MET, Condition.NOT_REACHED) and s.detail
     ]
     if probe.proxy:
-        lines.append(f"  {words.phrases['proxy']}: {probe.proxy}")
+        lines.append(f"  {say['proxy']}: {probe.proxy}")
     if len(probe.addresses) > 1 or any(a.condition is not Condition.MET for a in probe.addresses):
-        shown = ", ".join(f"{a.address} {a.condition.value}" for a in probe.addresses)
-        lines.append(f"  {words.phrases['addresses']}: {shown}")
+        shown = say["list_sign"].join(
+            f"{a.address} {words.reasons[a.condition.value]}" for a in probe.addresses
+        )
+        lines.append(f"  {say['addresses']}: {shown}")
     lines += [
-        f"  {words.phrases['controls']}: {c.control.value} {c.question} → {c.condition.value}"
+        f"  {say['controls']}: {control_word(c.control, words)} {c.question} → "
+        f"{words.reasons[c.condition.value]}"
         for c in probe.controls
     ]
     return lines
+
+
+def _hearsay(probe: ProbeResult, words: Words) -> str:
+    """Where the facts come from, if this machine did not see them itself."""
+    if probe.origin is Origin.LIVE:
+        return ""
+    kind, place = words.reasons[probe.origin.value], translated(probe.vantage, words)
+    return f" [{kind}{words.phrases['list_sign']}{place}]"
 
 
 def _chain_lines(probe: ProbeResult, words: Words) -> list[str]:
@@ -188,7 +223,8 @@ def _evidence_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
 
 
 def _line(evidence: Evidence, words: Words) -> str:
-    return f"{fact_label(evidence, words)}: {fact_value(evidence, words)}  [{evidence.origin}]"
+    origin = origin_word(evidence.origin, words)
+    return f"{fact_label(evidence, words)}: {fact_value(evidence, words)}  [{origin}]"
 
 
 def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
@@ -205,10 +241,11 @@ def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     )
 
 
-def _standing_line(diagnosis: Diagnosis, standing: Standing) -> tuple[str, ...]:
-    rules = [
-        v.rule
+def _titles(diagnosis: Diagnosis, standing: Standing, words: Words) -> tuple[str, ...]:
+    """The causes of one standing by their titles, in one line."""
+    found = [
+        words.causes[v.rule].title
         for v in diagnosis.verdicts
         if v.finding.standing is standing and v.category is not Category.UNKNOWN
     ]
-    return (", ".join(rules),) if rules else ()
+    return (words.phrases["title_sign"].join(found),) if found else ()

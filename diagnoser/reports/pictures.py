@@ -14,10 +14,13 @@ from html import escape
 from diagnoser.catalog import Words
 from diagnoser.model import Condition, ProbeResult, Stage, StageResult
 from diagnoser.reports.measuring import shorten
+from diagnoser.reports.phrasing import ending, spent, stage_word
 
 _WIDTH = 360
 _LEFT, _RIGHT = 24, 336
-_STEP = 46
+# Columns that fit into a box; bold letters are wider.
+_ROOM, _BOLD_ROOM = 42, 36
+_STEP = 40
 # Nothing came back: the arrow ends on the way. Everything else is an answer of the far side.
 _SILENT = (
     Condition.CONNECTION_TIMED_OUT,
@@ -51,61 +54,71 @@ class Span:
 
 def ladder(probe: ProbeResult, words: Words) -> str:
     """The probe as a ladder: an arrow a stage, the one that failed marked, its time beside it."""
-    height = 58 + _STEP * len(probe.stages)
     say = words.phrases
-    parts = [
-        _text(_LEFT - 12, 20, shorten(say["this_machine"], 20), "strong"),
-        _text(_RIGHT + 12, 20, shorten(str(probe.endpoint), 30), "strong", "end"),
-        _line("life", _LEFT, 30, _LEFT, height - 12),
-        _line("life", _RIGHT, 30, _RIGHT, height - 12),
+    broken = broken_stage(probe)
+    here, there = shorten(say["this_machine"], 20), shorten(str(probe.endpoint), _BOLD_ROOM)
+    parts, y = [], 54
+    for stage in probe.stages:
+        if stage.stage is Stage.TUNNEL and probe.proxy is None:
+            continue
+        rung, height = _rung(stage, y, words, is_broken=stage is broken)
+        parts += rung
+        y += height
+    bottom = y - 14
+    frame = [
+        _text(_LEFT - 12, 18, here, "small"),
+        _text(_RIGHT + 12, 34, there, "strong", "end"),
+        _line("life", _LEFT, 24, _LEFT, bottom),
+        _line("life", _RIGHT, 40, _RIGHT, bottom),
     ]
-    for number, stage in enumerate(probe.stages):
-        parts += _rung(stage, 60 + _STEP * number, words)
-    told = "; ".join(f"{stage_word(s.stage, words)}: {ending(s, words)}" for s in probe.stages)
-    return _picture(height, f"{say['ladder']}: {probe.endpoint}", told, parts)
+    told = "; ".join(_told(s, words) for s in probe.stages)
+    return _picture(bottom + 12, f"{say['ladder']}: {probe.endpoint}", told, [*frame, *parts])
 
 
-def stage_word(stage: Stage, words: Words) -> str:
-    """The name of a stage in the reader's language."""
-    return words.phrases[f"stage_{stage.value}"]
+def broken_stage(probe: ProbeResult) -> StageResult | None:
+    """The first stage that was reached and did not end well."""
+    return next(
+        (s for s in probe.stages if s.condition not in (Condition.MET, Condition.NOT_REACHED)), None
+    )
 
 
-def ending(stage: StageResult, words: Words) -> str:
-    """How a stage ended, with the number that decided, in the reader's language."""
+def _told(stage: StageResult, words: Words) -> str:
+    told = f"{stage_word(stage.stage, words)}: {ending(stage, words)}"
+    return f"{told}, {spent(stage)}" if spent(stage) else told
+
+
+def _rung(stage: StageResult, y: int, words: Words, *, is_broken: bool) -> tuple[list[str], int]:
+    """The arrow of one stage with its words, and the height that it takes."""
+    name, after, middle = stage_word(stage.stage, words), spent(stage), _WIDTH // 2
+    timed = f"{name} · {after}" if after else name
     if stage.condition is Condition.MET:
-        return words.phrases["passed"]
-    word = words.reasons[stage.condition.value]
-    return word if stage.error is None else f"{word} ({stage.error})"
-
-
-def spent(stage: StageResult) -> str:
-    """The time a stage took, in milliseconds, or nothing."""
-    return "" if stage.seconds is None else f"{stage.seconds * 1000:.0f} ms"
-
-
-def _rung(stage: StageResult, y: int, words: Words) -> list[str]:
-    name = stage_word(stage.stage, words)
-    after = spent(stage)
-    if stage.condition is Condition.MET:
-        label = f"✓ {name}" + (f" · {after}" if after else "")
-        return [
-            _text(_WIDTH // 2, y - 6, shorten(label, 44), "", "middle"),
-            _arrow("way", _LEFT, y, _RIGHT, y),
-        ]
+        label = _text(middle, y + 10, shorten(f"✓ {timed}", _ROOM), "halo", "middle")
+        return [_arrow("way", _LEFT, y + 18, _RIGHT, y + 18), label], _STEP
     if stage.condition is Condition.NOT_REACHED:
-        label = f"{name}: {words.reasons[stage.condition.value]}"
+        label = shorten(f"{name}: {words.reasons[stage.condition.value]}", _ROOM)
         return [
-            _text(_WIDTH // 2, y - 6, shorten(label, 44), "small", "middle"),
-            _line("idle", _LEFT, y, _RIGHT, y),
-        ]
-    label = f"✗ {name}: {ending(stage, words)}" + (f" · {after}" if after else "")
-    parts = [_text(_WIDTH // 2, y - 6, shorten(label, 44), "alarmed", "middle")]
-    middle = _WIDTH // 2
+            _line("idle", _LEFT, y + 18, _RIGHT, y + 18),
+            _text(middle, y + 10, label, "small halo", "middle"),
+        ], _STEP - 8
+    parts = []
+    if is_broken:
+        # A panel behind the rung: the eye finds it before it reads.
+        width = _RIGHT - _LEFT - 8
+        parts.append(
+            f'<rect class="failed" x="{_LEFT + 4}" y="{y - 6}" width="{width}" height="56" rx="4"/>'
+        )
+    parts += [
+        _text(middle, y + 10, shorten(f"✗ {timed}", _BOLD_ROOM), "alarmed", "middle"),
+        _text(middle, y + 26, shorten(ending(stage, words), _ROOM), "told", "middle"),
+    ]
     if stage.condition in _SILENT:
-        parts += [_line("stop", _LEFT, y, middle - 7, y), _cross(middle, y)]
+        parts += [_line("stop", _LEFT, y + 38, middle - 9, y + 38), _cross(middle, y + 38)]
     else:
-        parts += [_arrow("stop", _LEFT, y, _RIGHT, y), _arrow("stop", _RIGHT, y + 9, _LEFT, y + 9)]
-    return parts
+        parts += [
+            _arrow("stop", _LEFT, y + 35, _RIGHT, y + 35),
+            _arrow("stop", _RIGHT, y + 44, _LEFT, y + 44),
+        ]
+    return parts, _STEP + 26
 
 
 def chain(title: str, links: tuple[Link, ...], words: Words) -> str:
@@ -118,12 +131,13 @@ def chain(title: str, links: tuple[Link, ...], words: Words) -> str:
             f'<rect class="{kind}" x="14" y="{y}" width="{_WIDTH - 28}" height="{height}" rx="5"/>'
         )
         for row, line in enumerate(link.lines):
-            style = "strong" if row == 0 else ""
-            parts.append(_text(24, y + 21 + 18 * row, shorten(line, 43), style))
+            style, room = ("strong", _BOLD_ROOM) if row == 0 else ("", _ROOM)
+            parts.append(_text(24, y + 21 + 18 * row, shorten(line, room), style))
         if link.note:
             style = "alarmed" if link.is_foreign else "small"
             note = f"✗ {link.note}" if link.is_foreign else link.note
-            parts.append(_text(24, y + 21 + 18 * len(link.lines), shorten(note, 43), style))
+            shown = shorten(note, _BOLD_ROOM if link.is_foreign else _ROOM)
+            parts.append(_text(24, y + 21 + 18 * len(link.lines), shown, style))
         y += height
         if number + 1 < len(links):
             kind = "stop" if links[number + 1].is_foreign else "way"
@@ -146,9 +160,9 @@ def moment(text: str | None) -> datetime | None:
 
 
 def timeline(spans: tuple[Span, ...], words: Words) -> str:
-    """When each error was first and last seen; nothing where no error carries a time."""
+    """When each error was first and last seen; nothing where there is no course to show."""
     dated = [(s, first, moment(s.last) or first) for s in spans if (first := moment(s.first))]
-    if not dated:
+    if len(dated) < 2 and all(s.count < 2 for s, _, _ in dated):
         return ""
     start, end = min(f for _, f, _ in dated), max(t for _, _, t in dated)
     whole = max((end - start).total_seconds(), 1.0)

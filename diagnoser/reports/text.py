@@ -9,6 +9,7 @@ from diagnoser.catalog import Words
 from diagnoser.model import Report, Skipped
 from diagnoser.reports.measuring import columns
 from diagnoser.reports.outline import Outline, Section, outline
+from diagnoser.reports.phrasing import translated
 
 WIDTH = 100
 _MARGIN = 2
@@ -19,7 +20,7 @@ def render(report: Report, words: Words) -> str:
     say = words.phrases
     parts = [_case(outline(d, report, words)) for d in report.diagnoses]
     if report.skipped:
-        parts.append(_left_out(report.skipped, say["skipped"]))
+        parts.append(_left_out(report.skipped, words))
     vantage = report.vantage
     parts.append(
         f"{say['vantage']}: {vantage.hostname} ({vantage.system}), "
@@ -51,10 +52,10 @@ def _lines(section: Section) -> list[str]:
     return found
 
 
-def _left_out(skipped: tuple[Skipped, ...], heading: str) -> str:
-    lines = [f"{' ' * _MARGIN}{heading}"]
+def _left_out(skipped: tuple[Skipped, ...], words: Words) -> str:
+    lines = [f"{' ' * _MARGIN}{words.phrases['skipped']}"]
     for item in skipped:
-        lines += _wrap("    - ", f"{item.source}: {item.reason}")
+        lines += _wrap("    - ", f"{item.source}: {translated(item.reason, words)}")
     return "\n".join(lines) + "\n"
 
 

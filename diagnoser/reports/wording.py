@@ -18,6 +18,8 @@ from diagnoser.model import (
     Transport,
     Verdict,
 )
+from diagnoser.reports.phrasing import code_and_title, role_word, valued
+from diagnoser.reports.unnamed import begin_sentence, name_unnamed, target_of
 from diagnoser.rules import UNEXPLAINED
 
 
@@ -43,7 +45,7 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     facts = _facts(verdict, diagnosis, report, words)
     return Wording(
         title=told.title,
-        summary=_fill(told.summary if applies else told.suspected, facts),
+        summary=begin_sentence(_fill(told.summary if applies else told.suspected, facts), words),
         remedy=tuple(_fill(step, facts) for step in (*_recipe(verdict, words), *told.remedy)),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )
@@ -87,7 +89,7 @@ def standing_of(diagnosis: Diagnosis) -> Standing:
 
 def command(endpoint: Endpoint) -> str:
     """The command that repeats the probe of one endpoint by hand (KB 70285)."""
-    target = shlex.quote(str(endpoint))
+    target = shlex.quote(target_of(endpoint))
     if endpoint.transport is Transport.TCP:
         return f"nc -vz {shlex.quote(endpoint.host)} {endpoint.port}"
     parts = ["openssl s_client -showcerts -connect", target]
@@ -105,7 +107,11 @@ def fact_label(evidence: Evidence, words: Words) -> str:
 
 def fact_value(evidence: Evidence, words: Words) -> str:
     """The value of a fact in the reader's language."""
-    return words.reasons.get(evidence.value, evidence.value)
+    if evidence.fact == "role":
+        return role_word(evidence.value, words)
+    if evidence.fact == "error_code":
+        return code_and_title(evidence.value, words)
+    return valued(evidence.value, words)
 
 
 def placeholders(text: str) -> frozenset[str]:
@@ -120,7 +126,7 @@ def _fill(text: str, facts: dict[str, str]) -> str:
 def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words) -> dict[str, str]:
     found: dict[str, str] = {}
     for evidence in verdict.finding.evidence:
-        found.setdefault(evidence.fact, evidence.value)
+        found.setdefault(evidence.fact, fact_value(evidence, words))
     endpoints = diagnosis.case.endpoints
     # The endpoint that the evidence speaks of, where there are several.
     spoken = [
@@ -134,7 +140,7 @@ def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words)
         found.setdefault("host", endpoint.host)
         found.setdefault("port", str(endpoint.port))
         found.setdefault("endpoint", str(endpoint))
-        found.setdefault("role", endpoint.role.value)
+        found.setdefault("role", role_word(endpoint.role.value, words))
     for name in ("host", "port", "endpoint", "role"):
         found.setdefault(name, unknown)
     found.setdefault("vantage", report.vantage.hostname)
@@ -142,7 +148,9 @@ def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words)
     found.setdefault("error_number", "")
     healthy = [e.value for e in verdict.finding.evidence if e.fact == "healthy_endpoint"]
     found["healthy_endpoints"] = ", ".join(dict.fromkeys(healthy)) or unknown
-    return found
+    if found["port"] == "0":
+        found["port"] = unknown
+    return {name: name_unnamed(value, endpoints, words) for name, value in found.items()}
 
 
 def words_for(language: str) -> Words:

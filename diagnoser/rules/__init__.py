@@ -12,6 +12,7 @@ from diagnoser.rules import (
     clients,
     clock,
     handshaking,
+    hellos,
     interception,
     licensing,
     outcome,
@@ -38,6 +39,7 @@ RULES = (
     handshaking.alert_received,
     statements.server_side,
     *licensing.RULES,
+    *hellos.RULES,
     outcome.endpoint_healthy,
 )
 

@@ -16,17 +16,11 @@ from diagnoser.model import (
     TrustStore,
 )
 from diagnoser.reasoning import fact, met_facts, probe_rule
-from diagnoser.scrutiny import Scrutiny, scrutinise
+from diagnoser.scrutiny import Scrutiny, scrutinise, weaknesses
 
 _NO_ISSUER = (20, 21)
 _UNTRUSTED = (2, 18, 19, 20, 21, 27)
 _WEAK = (66, 67, 68)
-# OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
-_LEAST_RSA = 2048
-_SMALL_CURVES = frozenset(
-    {"secp192r1", "secp160r1", "secp160r2", "secp160k1", "sect163k1", "sect163r2"}
-)
-_WEAK_HASHES = frozenset({"md5", "sha1"})
 
 
 def _no_chain(probe: ProbeResult) -> Finding:
@@ -115,7 +109,8 @@ def intermediate_missing(probe: ProbeResult) -> Finding:
 
     Decided by: the issuer is a public CA, it was not sent, and no store can bridge the gap
     (X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY). Certain only if the certificate was publicly
-    logged and the peer does not mint certificates.
+    logged and the peer does not mint certificates; ruled out where it points to a key that the
+    named CA does not have.
     Not to be confused with: an interceptor that sends its leaf alone, the same verify code.
     """
     seen = scrutinise(probe)
@@ -126,6 +121,9 @@ def intermediate_missing(probe: ProbeResult) -> Finding:
     sent = any(c.subject == seen.leaf.issuer for c in probe.tls.received_chain[1:])
     if public is None:
         return Finding(Standing.UNDECIDED, shown)
+    if seen.has_foreign_key:
+        key = fact(probe, Stage.VERIFY, "foreign_issuer_key", seen.leaf.authority_key_identifier)
+        return Finding(Standing.RULED_OUT, (*shown, key))
     if public.code not in _NO_ISSUER or sent or seen.leaf.is_self_issued or seen.is_minted:
         return Finding(Standing.RULED_OUT, shown)
     if seen.issuer is None or seen.issuer.kind != "public":
@@ -191,17 +189,6 @@ def certificate_revoked(probe: ProbeResult) -> Finding:
     return Finding(Standing.RULED_OUT if status == "good" else Standing.UNDECIDED, shown)
 
 
-def _weakness(certificate: CertificateFacts, *, signed_by_another: bool) -> str | None:
-    """What a current TLS library would refuse: its key, or how it was signed."""
-    kind, _, size = (certificate.key or "").partition(" ")
-    if kind in ("RSA", "DSA") and size.isdigit() and int(size) < _LEAST_RSA:
-        return str(certificate.key)
-    if kind == "EC" and size in _SMALL_CURVES:
-        return str(certificate.key)
-    weak_hash = signed_by_another and certificate.signature_hash in _WEAK_HASHES
-    return certificate.signature_hash if weak_hash else None
-
-
 @probe_rule(Category.CERTIFICATE)
 def certificate_too_weak(probe: ProbeResult) -> Finding:
     """A key or signature of the chain is weaker than current TLS libraries accept.
@@ -215,13 +202,7 @@ def certificate_too_weak(probe: ProbeResult) -> Finding:
     tls = probe.tls
     if tls is None or not tls.received_chain:
         return _no_chain(probe)
-    # A path that a store accepts may leave out what was sent above the leaf.
-    is_bridged = any(v.code == 0 for v in tls.verify)
-    found = [
-        fact(probe, Stage.VERIFY, "weakness", f"{weakness} ({certificate.subject})")
-        for certificate in (tls.received_chain[:1] if is_bridged else tls.received_chain)
-        if (weakness := _weakness(certificate, signed_by_another=not certificate.is_self_issued))
-    ]
+    found = [fact(probe, Stage.VERIFY, "weakness", w) for w in weaknesses(tls)]
     weak = bool(found) or any(v.code in _WEAK for v in (*tls.verify, *tls.verify_errors))
     shown = (*_leaf_facts(probe, tls.received_chain[0]), *_opinions(probe), *found)
     return Finding(Standing.SUSPECTED if weak else Standing.RULED_OUT, shown)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from diagnoser.model import (
     Category,
     Control,
+    Evidence,
     Finding,
     ProbeResult,
     Stage,
@@ -31,28 +32,29 @@ def clock_wrong(probe: ProbeResult) -> Finding:
     leaf = probe.tls.end_entity if probe.tls else None
     if leaf is None or leaf.not_before is None or leaf.not_after is None:
         return Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
-    shown = (
+    shown: tuple[Evidence, ...] = (
         fact(probe, Stage.VERIFY, "machine_time", probe.at),
         fact(probe, Stage.VERIFY, "not_before", leaf.not_before),
         fact(probe, Stage.VERIFY, "not_after", leaf.not_after),
     )
+    control = probe.control(Control.SERVER_CLOCK)
+    told = control.answered_at if control is not None else None
+    if told is not None:
+        shown = (*shown, fact(probe, Stage.VERIFY, "server_time", told))
     ahead = [t for t in leaf.timestamps or () if t - probe.at > _TOLERANCE]
     if ahead:
-        return Finding(
-            Standing.APPLIES, (*shown, fact(probe, Stage.VERIFY, "logged_at", max(ahead)))
-        )
+        logged = fact(probe, Stage.VERIFY, "logged_at", max(ahead))
+        return Finding(Standing.APPLIES, (*shown, logged))
     if leaf.not_before <= probe.at <= leaf.not_after:
         return Finding(Standing.RULED_OUT, shown)
-    control = probe.control(Control.SERVER_CLOCK)
-    if control is not None and control.answered_at is not None:
-        told = (*shown, fact(probe, Stage.VERIFY, "server_time", control.answered_at))
-        wrong = abs(control.answered_at - probe.at) > _DRIFT
-        if not (wrong and leaf.not_before <= control.answered_at <= leaf.not_after):
-            return Finding(Standing.RULED_OUT, told)
+    if told is not None:
+        wrong = abs(told - probe.at) > _DRIFT
+        if not (wrong and leaf.not_before <= told <= leaf.not_after):
+            return Finding(Standing.RULED_OUT, shown)
         seen = scrutinise(probe)
         # A stranger's clock may be the wrong one.
         known = seen is not None and seen.is_genuine
-        return Finding(Standing.APPLIES if known else Standing.SUSPECTED, told)
+        return Finding(Standing.APPLIES if known else Standing.SUSPECTED, shown)
     if probe.at < leaf.not_before:
         return Finding(Standing.SUSPECTED, shown)
     return Finding(Standing.UNDECIDED, shown)

@@ -1,14 +1,21 @@
 """Does somebody between the agent and Acronis re-sign TLS? Proofs first, names second.
 
-A chain that leads to a public root, or to the anchor given for the role, was not made by a box in
-the middle: nothing else is weighed then. An issuer that is merely unknown is never an accusation.
+A chain that leads to a public root was not made by a box in the middle: nothing else is weighed
+then. Nor was one that leads to the anchor given for the role, unless that is the interceptor's
+own: its maker mints for any name, or it bears a product's. An issuer that is merely unknown is
+never an accusation.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from diagnoser import catalog
+from diagnoser.certificates import name_matches
 from diagnoser.model import (
+    Case,
     Category,
+    CertificateFacts,
     Evidence,
     Finding,
     ProbeResult,
@@ -17,7 +24,7 @@ from diagnoser.model import (
     Standing,
     Transport,
 )
-from diagnoser.reasoning import fact, met_facts, probe_rule
+from diagnoser.reasoning import Rule, fact, met_facts, probe_rule
 from diagnoser.scrutiny import STORAGE_PORT, Scrutiny, scrutinise
 
 
@@ -66,6 +73,11 @@ def _is_unasked(probe: ProbeResult, seen: Scrutiny) -> bool:
     )
 
 
+def _foreign_key(probe: ProbeResult, seen: Scrutiny) -> Evidence:
+    key = seen.leaf.authority_key_identifier
+    return fact(probe, Stage.HANDSHAKE, "foreign_issuer_key", key)
+
+
 def _proofs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
     """Facts that only an interceptor explains."""
     found = []
@@ -78,6 +90,8 @@ def _proofs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
     product = seen.product
     if product is not None and seen.bears_product:
         found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
+    if seen.has_foreign_key and seen.is_logged is False:
+        found.append(_foreign_key(probe, seen))
     unlogged = seen.is_logged is False and seen.expects_public and not seen.leaf.is_self_issued
     if unlogged and seen.is_named_right and seen.issuer is None:
         if seen.is_trusted_here and seen.is_public is False:
@@ -98,13 +112,17 @@ def _signs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
         found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
     if _is_unasked(probe, seen):
         found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
+    if seen.has_foreign_key:
+        found.append(_foreign_key(probe, seen))
     unknown = seen.is_public is False and seen.is_logged is False
     if seen.is_trusted_here and unknown and (expects_public or ours):
         found.append(fact(probe, Stage.VERIFY, "trusted_only_here", "yes"))
     own = seen.issuer is not None and seen.issuer.kind == "acronis-storage"
     if own and not seen.role.issuer_proven:
         return tuple(found)
-    if expects_public and seen.is_public is False and seen.is_logged is False:
+    # A stranger that signed itself is another host's default certificate, nobody's re-signing.
+    stranger = seen.leaf.is_self_issued and not seen.is_named_right
+    if expects_public and seen.is_public is False and seen.is_logged is False and not stranger:
         found.append(fact(probe, Stage.HANDSHAKE, "no_certificate_timestamps", "yes"))
     return tuple(found)
 
@@ -116,7 +134,7 @@ def _weigh(probe: ProbeResult) -> tuple[Scrutiny | None, Finding]:
     if seen is None:
         return None, Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
     shown = _shown(probe, seen)
-    if seen.is_public or seen.is_pinned:
+    if seen.is_public or (seen.is_pinned and seen.is_genuine):
         return seen, Finding(Standing.RULED_OUT, shown)
     if seen.is_box and not seen.is_minted and not seen.is_named_right:
         return seen, Finding(Standing.RULED_OUT, shown)
@@ -145,9 +163,11 @@ def intercepted_and_trusted_here(probe: ProbeResult) -> Finding:
     seen, found = _weigh(probe)
     if seen is None or found.standing in (Standing.RULED_OUT, Standing.UNDECIDED):
         return found
-    if seen.is_trusted_here is None:
+    # Who names the interceptor's root as --ca-file trusts it, too.
+    trusted = seen.is_pinned or seen.is_trusted_here
+    if trusted is None:
         return Finding(Standing.UNDECIDED, found.evidence)
-    if not seen.is_trusted_here:
+    if not trusted:
         return Finding(Standing.RULED_OUT, found.evidence)
     return found
 
@@ -158,7 +178,9 @@ def tls_intercepted(probe: ProbeResult) -> Finding:
 
     Decided by: the peer mints a certificate for a name that cannot exist; or storage port 44445
     does not ask for the agent's certificate; or a freshly made, unlogged certificate stands where
-    a public one is expected; or the issuer bears the name of a product known to re-sign.
+    a public one is expected; or it names a public CA and was signed with a key that this CA does
+    not have; or two hosts answer with different certificates of one key; or the issuer bears the
+    name of a product known to re-sign.
     Not to be confused with: Acronis' own storage CA, a missing intermediate, an unlisted public
     CA, or the firewall's own certificate (``box-certificate``).
     """
@@ -179,11 +201,65 @@ def box_certificate(probe: ProbeResult) -> Finding:
     if seen is None:
         return Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
     shown = _shown(probe, seen)
-    if seen.is_public or seen.is_pinned or not seen.is_box:
+    if seen.is_public or not seen.is_box:
         return Finding(Standing.RULED_OUT, shown)
     if seen.is_named_right or seen.is_minted:
         return Finding(Standing.RULED_OUT, shown)
     return Finding(Standing.APPLIES if seen.bears_product else Standing.SUSPECTED, shown)
 
 
-RULES = (intercepted_and_trusted_here, tls_intercepted, box_certificate)
+def _shared_keys(case: Case) -> tuple[tuple[ProbeResult, Scrutiny, Evidence], ...]:
+    """Hosts that answer with different certificates of one key, which no public CA accounts for.
+
+    Who re-signs makes one key and uses it for every name. Storage nodes of one owner may share a
+    key: one of the two must be where a public certificate is expected.
+    """
+    seen = [(p, s) for p in case.probes if (s := scrutinise(p)) is not None]
+    suspect = [(p, s) for p, s in seen if _may_be_resigned(s)]
+    found = []
+    for probe, mine in suspect:
+        for other, theirs in suspect:
+            same = mine.leaf.key_sha256 == theirs.leaf.key_sha256 is not None
+            apart = mine.leaf.sha256 != theirs.leaf.sha256 and not _is_for(mine.leaf, other)
+            public = "public" in (mine.role.issuer, theirs.role.issuer)
+            if same and apart and not _is_for(theirs.leaf, probe) and public:
+                shown = fact(probe, Stage.HANDSHAKE, "shared_key", other.endpoint)
+                found.append((probe, mine, shown))
+                break
+    return tuple(found)
+
+
+def _may_be_resigned(seen: Scrutiny) -> bool:
+    if seen.is_public or seen.is_genuine or seen.is_box:
+        return False
+    return seen.is_logged is False and not seen.leaf.is_self_issued and bool(seen.is_named_right)
+
+
+def _is_for(leaf: CertificateFacts, probe: ProbeResult) -> bool:
+    name = probe.endpoint.server_name
+    return name is None or name_matches(name, leaf)
+
+
+def _over_all(rule: Rule, *, trusted_here: bool) -> Rule:
+    """The same rule with the proof that only several endpoints together give."""
+
+    def decide(case: Case) -> Finding:
+        found = rule.decide(case)
+        if found.standing is Standing.APPLIES:
+            return found
+        shared = [
+            (p, s, e) for p, s, e in _shared_keys(case) if not trusted_here or s.is_trusted_here
+        ]
+        if not shared:
+            return found
+        told = tuple(x for p, s, e in shared for x in (*_shown(p, s), e, *_advice(s)))
+        return Finding(Standing.APPLIES, told)
+
+    return replace(rule, decide=decide)
+
+
+RULES = (
+    _over_all(intercepted_and_trusted_here, trusted_here=True),
+    _over_all(tls_intercepted, trusted_here=False),
+    box_certificate,
+)

@@ -6,6 +6,7 @@ from diagnoser.model import (
     Case,
     Category,
     Condition,
+    Control,
     Evidence,
     Finding,
     Origin,
@@ -51,6 +52,11 @@ def _is_as_expected(probe: ProbeResult) -> bool:
     return met and seen is not None and seen.is_as_expected
 
 
+def _needs_proxy(probe: ProbeResult) -> bool:
+    direct = probe.control(Control.DIRECT)
+    return direct is not None and direct.condition is not Condition.MET
+
+
 @case_rule(Category.NONE)
 def endpoint_healthy(case: Case) -> Finding:
     """Every endpoint is reached, genuine, and does what its role should, from this machine, now.
@@ -75,6 +81,8 @@ def endpoint_healthy(case: Case) -> Finding:
     # So it does where the error blames a proxy, and the probe went around it.
     direct = all(p.proxy is None for p in case.probes)
     untested = untested or (direct and not suspects.isdisjoint(_UNTESTED_PROXY))
+    # Healthy through a proxy that the agent may not know of, and not without it.
+    untested = untested or (case.block is not None and any(map(_needs_proxy, case.probes)))
     if any(s is None for s in states) or untested:
         expected = all(s or _is_as_expected(p) for s, p in zip(states, case.probes, strict=True))
         told = Standing.UNDECIDED if untested or not expected else Standing.SUSPECTED

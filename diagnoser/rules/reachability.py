@@ -12,6 +12,7 @@ from diagnoser.model import (
     Evidence,
     Finding,
     ProbeResult,
+    Role,
     Stage,
     Standing,
 )
@@ -32,6 +33,8 @@ _PRIVATE = tuple(
     )
 )
 _AT_ONCE = 0.5
+# EPERM, EACCES and EINVAL of Linux, as a saved report keeps them, and WSAEACCES.
+_FORBIDDEN_HERE = (1, 13, 22, 10013)
 
 
 def _behind_proxy(probe: ProbeResult, stage: Stage) -> Finding | None:
@@ -85,11 +88,21 @@ def _kind(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return "public"
+        # A redacted report hides the address and keeps its kind.
+        return "private" if address.startswith("private-addr-") else "public"
     if found.is_loopback or found.is_unspecified:
         return "loopback"
     inside = any(found in n for n in _PRIVATE if n.version == found.version)
     return "private" if inside else "public"
+
+
+def _is_another(probe: ProbeResult) -> bool:
+    """What answers is not the service that was asked for: not TLS, or certified as another."""
+    if probe.stage(Stage.HANDSHAKE).condition is Condition.NOT_TLS:
+        return True
+    seen = scrutinise(probe)
+    storage = probe.endpoint.role is Role.STORAGE
+    return seen is not None and seen.is_named_right is False and not storage
 
 
 @probe_rule(Category.DNS)
@@ -97,8 +110,11 @@ def name_redirected(probe: ProbeResult) -> Finding:
     """The name leads to this machine, into the own network, or where the hosts file says.
 
     Decided by: a public Acronis name whose addresses are loopback or unspecified, or that the hosts
-    file maps to such or to a private address. Suspected with private answers of the resolver and
-    with a public address in the hosts file; ruled out where the genuine service answers there.
+    file maps to such or to a private address; a resolver that gives the same address for a name
+    that cannot exist, as a captive portal's does; private addresses where something else answers,
+    without TLS or with a certificate for another name. Suspected with other private answers of the
+    resolver and with a public address in the hosts file; ruled out where the genuine service
+    answers there.
     Not to be confused with: a name that has no address at all, ``name-not-found``.
     """
     lookup = probe.lookup
@@ -114,10 +130,15 @@ def name_redirected(probe: ProbeResult) -> Finding:
     kinds = {_kind(a) for a in lookup.addresses}
     seen = scrutinise(probe)
     genuine = seen is not None and seen.is_genuine
-    if genuine or not (lookup.hosts_file or kinds - {"public"}):
+    hijacked = sorted({*lookup.addresses} & {*(lookup.nonsense or ())})
+    if hijacked:
+        told = ", ".join(hijacked)
+        shown = (*shown, fact(probe, Stage.RESOLVE, "same_answer_for_nonsense", told))
+    if genuine or not (lookup.hosts_file or hijacked or kinds - {"public"}):
         return Finding(Standing.RULED_OUT, shown)
     inward = any(_kind(a) != "public" for a in lookup.hosts_file)
-    certain = inward or kinds == {"loopback"}
+    inside = "public" not in kinds and _is_another(probe)
+    certain = inward or inside or kinds == {"loopback"} or bool(hijacked)
     return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, shown)
 
 
@@ -126,7 +147,8 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     """No route leads to any address of the host, or a router on the way refuses to carry it.
 
     Decided by: ENETUNREACH or EHOSTUNREACH on every address (ICMP destination unreachable,
-    RFC 792; a firewall that rejects with ICMP gives the same number).
+    RFC 792; a firewall that rejects with ICMP gives the same number); or this machine refuses it
+    before a packet leaves (EACCES, EPERM, a black hole's EINVAL, Winsock's 10013; ip-route(8)).
     Not to be confused with: silence, which is ``port-filtered``.
     """
     found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
@@ -134,9 +156,10 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     )
     shown = found.evidence + _addresses(probe)
     if found.standing is Standing.APPLIES and probe.addresses:
-        only_6 = all(":" in a.address for a in probe.addresses)
-        if only_6:
+        if all(":" in a.address for a in probe.addresses):
             shown = (*shown, fact(probe, Stage.CONNECT, "only_addresses", "IPv6"))
+        if all(a.error in _FORBIDDEN_HERE for a in probe.addresses):
+            shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "this-machine"))
     return Finding(found.standing, shown)
 
 

@@ -6,6 +6,8 @@ suspicion.
 
 from __future__ import annotations
 
+import ipaddress
+
 from diagnoser.model import (
     Case,
     Category,
@@ -17,7 +19,7 @@ from diagnoser.model import (
     Stage,
     Standing,
 )
-from diagnoser.reasoning import case_rule, evidence_of, fact, suspicions
+from diagnoser.reasoning import case_rule, evidence_of, fact, met_facts, suspicions
 from diagnoser.scrutiny import is_healthy
 
 _NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
@@ -56,10 +58,29 @@ def local_port_taken(case: Case) -> Finding:
 def local_service_down(case: Case) -> Finding:
     """A service of the agent on this machine does not answer.
 
-    Decided by: the error names a loopback address or a local service as the peer.
-    Not to be confused with: an Acronis service that cannot be reached, ``port-closed``.
+    Decided by: the error names a loopback address or a local service as the peer; or a loopback
+    address was to be checked, and nothing listens on its port.
+    Not to be confused with: an Acronis service that cannot be reached, ``port-closed``; a name that
+    leads to this machine, ``name-redirected``.
     """
+    if silent := tuple(e for p in case.probes for e in _closed_here(p)):
+        return Finding(Standing.APPLIES, silent)
     return _stated(case, "local-service-down")
+
+
+def _closed_here(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """No firewall stands between a machine and itself, so a refusal is the missing service's."""
+    connect = probe.stage(Stage.CONNECT)
+    refused = connect.condition is Condition.CONNECTION_REFUSED and probe.proxy is None
+    return met_facts(probe, Stage.CONNECT) if refused and _is_local(probe.endpoint.host) else ()
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host, as it was named, is this machine: ``localhost`` or a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @case_rule(Category.NOT_NETWORK)

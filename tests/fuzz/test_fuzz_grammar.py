@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from grammar_anchors import is_anchored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,15 @@ PIECES = st.sampled_from(
         '"code":2}}', '"serCode":"0x1+0x2"', "Error 0x1350016: ", "error 0x10424", "line: 0x1\n",
         "$module: x\n", "2018-08-16T22:04:16:969-03:00 1 E01350016: ", "0x01350016+0x00A100D4",
         "CODE 0x01350016\n", "trace level: error\n", "Details: ", "e\u0301", "\0", "\ud7ff", "²",
+        '<event type="Error" message="', '" code="20,250,646(0x1350016)"', "/>", "</event>", "&#x41;",
+        '{"level":"error" ,"msg":"', '","error":"', '\\"debug\\":{\\"msg\\":\\"x: tls: y', "a: dial tcp: b",
+        "level=err; message=", "(rc=1), http = {.httpCode = 500, .code = X}", "Failed.\n500\n",
+        "x\n    Error: 0x1510008\n", '    $module = "a_vs_1"\n', "    F : d:/a.cpp(1)\n",
+        "MSIGEN:CommonError: code:3113460, message:", ", linetag:0431AC2339A572BB6h",
+        "2023-06-22T09:46:15+0200:", "Failed", "curl: (60) ", "[error] [U] : F()[1] ",
+        "04.05.2020 11:27:51.141673 [0x1] [0x2] ", "E:1: K:/a.cpp:1 (F) x", "x (0x70020)",
+        " Tag = 0x1D8EAB676A3F6ABF", "cl#1: TLS connect failed with error 'x'",
+        "cl#1: failed to start a session with a gateway: -3 (x)", "Error code: 1 Module: 2 ",
     ]
 )  # fmt: skip
 
@@ -40,9 +50,11 @@ def check(text: str) -> None:
     lines = text.count("\n") + 1
     for block in reading.blocks:
         assert block.frames
+        assert is_anchored(block), block
         for frame in block.frames:
-            assert 0 <= frame.module <= 0xFFFF
-            assert 0 <= frame.code <= 0xFFFF
+            assert frame.symbol or (frame.module is not None and frame.code is not None)
+            assert frame.packed is None or 0 <= frame.packed <= 0xFFFFFFFF
+            assert not frame.message or frame.message.encode()
             assert block.at.line <= frame.at.line <= lines
             assert all(1 <= f.at.line <= lines for f in frame.fields)
             for field in frame.fields:
@@ -95,6 +107,7 @@ HOSTILE = {
     "code lines": ("", "Error code: 1\n"),
     "code lines with module": ("", "Error code: 1\nModule: 2\nMessage: x\n"),
     "code labels in one line": ("", "Error code: 1 "),
+    "blanks in an unlisted label": ("", "a" + " " * 40 + "b: 5\nModule: 3x\n$module : x\n"),
     "bare labels": ("", "Error code:"),
     "colons": ("", ":"),
     "shape": ("", "a: 1\nb: 2\nc: 0x12345678\n"),
@@ -133,6 +146,57 @@ HOSTILE = {
     "mail quotes": ("", "> "),
     "combining marks": ("Error code: 1\nMessage: ", "e\u0301"),
 }
+
+# The forms that are read without pyparsing.
+HOSTILE_LOGS = {
+    "events": ("", '<event a="b" '),
+    "events without end": ("<event ", 'a="b" '),
+    "events in a value": ('<event message="', "x\n"),
+    "bars in a value": ('<event type="Error" message="Error 0x1: x', "||"),
+    "entities": ('<event type="Error" message="Error 0x1: x', "&#32;"),
+    "event texts": ("<event a='1'>", "x\n"),
+    "blanks in an event": ("<event a='1'", " "),
+    "levels": ("", '"level":"error"'),
+    "levels in lines": ("", '{"level":"error","msg":"x"}\n'),
+    "documents in msg": ('{"level":"error","msg":"', '{\\"a\\":'),
+    "texts in msg": ('{"level":"error"', ',"msg":"'),
+    "go": ('{"level":"error","msg":"', ": tls"),
+    "registrations": ("", "level=err; message=x\n"),
+    "registrations in a line": ("", "level=err; message="),
+    "answers": ("", "level=err; message=x\nFailed.\n500\n{\n"),
+    "pairs": ("level=err; message=x http = {", ".a = b, "),
+    "commands": ("", 'x\nError: 0x1\n$module = "a"\n'),
+    "commands without detail": ("", "Error: 0x1\n"),
+    "details of commands": ("x\nError: 0x1\n", "f : a(1)\n"),
+    "places": ("x\nError: 0x1\n", "f : a("),
+    "installer": ("", "MSIGEN:CommonError: code:1, message:"),
+    "installer lines": ("", "CommonError: code:1, message:, linetag:0h\n"),
+    "set-up": ("", "2023-06-22T09:46:15+0200:Failed\n"),
+    "set-up in a line": ("2023-06-22T09:46:15+0200:Failed", " curl: (6"),
+    "downloads": ("", "04.05.2020 11:27:51.141673 [0x1] [0x2] [error] [U] : "),
+    "download levels": ("", "[error] ["),
+    "gateways": ("", "E:1: a:1 (F"),
+    "gateway paths": ("", "E:1: a"),
+    "images": ("", "a (0x70020) Tag = 0x1\n"),
+    "images in a line": ("", "a (0x70020) Tag = 0x1 "),
+    "tags": ("", "Tag = 0x1 "),
+    "texts of images": ("Tag = 0x1 ", "a (0x"),
+    "sessions": ("", "cl#1: TLS connect failed with error '"),
+    "session lines": ("", "cl#1: failed to start a session with a gateway: -3\n"),
+    "flattened": ("", "Error code: 1 Module: 2 Fields: x Message: y "),
+    "flattened objects": ("", 'Error code: 1 Module: 2 Fields: {"a":"'),
+    "flattened codes": ("", "Error code: 1 Module: "),
+    "flattened dashes": ("Error code: 1 Module: 2 Message: ", "-"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_LOGS)
+def test_a_megabyte_of_hostile_log_costs_linear_time(name: str) -> None:
+    start, unit = HOSTILE_LOGS[name]
+    text = start + unit * (1_000_000 // len(unit))
+    started = time.process_time()
+    read_blocks(text, "hostile")
+    assert time.process_time() - started < 8
 
 
 @pytest.mark.parametrize("name", HOSTILE)

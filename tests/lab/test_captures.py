@@ -1,7 +1,7 @@
 """One situation seen three ways: live, as a transcript, and in a capture that tcpdump made.
 
-Everything happens in a network namespace of the test's own: servers on loopback addresses, nftables
-in front of some, tcpdump on the loopback interface. All three must reach the same cause; where a
+Everything happens in a network namespace of the test's own: servers on addresses for documentation
+(RFC 5737), nftables in front of some, tcpdump on the loopback interface that bears them all. All three must reach the same cause; where a
 capture cannot see as much (TLS 1.3), it says so and accuses nobody.
 """
 
@@ -31,78 +31,106 @@ pytestmark = pytest.mark.peer
 
 PLACES = {
     "closed": 2, "filtered": 3, "prohibited": 4, "resigned": 5, "genuine": 6, "modern": 7,
-    "cut": 8, "stalled": 9, "plain": 10, "old": 11, "storage": 12,
+    "cut": 8, "stalled": 9, "plain": 10, "old": 11, "storage": 12, "expired": 13, "device": 14,
+    "short": 15, "hangup": 16, "foreign": 17, "lapsed": 18, "served": 19, "denied": 20, "login": 21,
 }  # fmt: skip
 RULES = """
 table inet lab {
   chain in {
     type filter hook input priority 0;
-    ip daddr 127.0.0.3 drop
-    ip daddr 127.0.0.4 tcp dport 8443 reject with icmpx admin-prohibited
-    ip daddr 127.0.0.8 tcp dport 8443 meta length > 200 reject with tcp reset
-    ip daddr 127.0.0.9 tcp dport 8443 meta length > 200 drop
+    ip daddr 203.0.113.3 drop
+    ip daddr 203.0.113.4 tcp dport 8443 reject with icmpx admin-prohibited
+    ip daddr 203.0.113.8 tcp dport 8443 meta length > 200 reject with tcp reset
+    ip daddr 203.0.113.9 tcp dport 8443 meta length > 200 drop
   }
 }
 """
 SCRIPT = """
-import asyncio, os, pickle, socket, subprocess, sys, threading, time
-from diagnoser.model import Endpoint, Role, Transport
-from diagnoser.probing import RedirectedNetwork, SystemNetwork, Trust, parse_redirection, probe_all
+import asyncio, contextlib, os, pickle, socket, subprocess, sys, threading, time
+from pathlib import Path
+from diagnoser.model import Endpoint, Proxy, Role, Transport
+from diagnoser.probing import (
+    RedirectedNetwork, SystemNetwork, Trust, load_credentials, parse_redirection, probe_all)
 
-places = %r
+places, dumps = GIVEN
 run = lambda *a: subprocess.run(a, check=True, capture_output=True)
 run("ip", "link", "set", "lo", "up")
+for k in places.values():
+    run("ip", "address", "add", f"203.0.113.{k}", "dev", "lo")
 run("nft", "-f", "rules.nft")
 run("sysctl", "-w", "net.ipv4.tcp_syn_retries=1")
-port = lambda name: 44445 if name == "storage" else 8443
-host = lambda name: f"{name}-fes-us5.acronis.com" if name == "storage" else f"{name}-cloud.acronis.com"
+own = {"foreign": "unknown-client", "lapsed": "expired-client", "served": "client"}
+stores = {"storage", *own}
+proxies = {"denied": b"HTTP/1.1 403 Forbidden", "login": b"HTTP/1.1 407 Proxy Authentication Required"}
+port = lambda name: 44445 if name in stores else 3128 if name in proxies else 8443
+host = lambda name: f"{name}-fes-us5.acronis.com" if name in stores else f"{name}-cloud.acronis.com"
+target = lambda name: (host(name), 8443 if name in proxies else port(name))
 started = []
 def serve(name, chain, *options):
     started.append(subprocess.Popen(
-        ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.{places[name]}:{port(name)}",
+        ["openssl", "s_server", "-quiet", "-accept", f"203.0.113.{places[name]}:{port(name)}",
          "-cert", chain + ".pem", "-key", chain + ".pem", "-cert_chain", chain + "-chain.pem",
          *options], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 serve("resigned", "resigned", "-tls1_2")
 serve("genuine", "genuine", "-tls1_2")
 serve("modern", "genuine")
 serve("old", "genuine", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-serve("storage", "storage", "-tls1_2", "-Verify", "1", "-CAfile", "clients.pem")
-def plainly():
-    server = socket.create_server((f"127.0.0.{places['plain']}", 8443))
+serve("expired", "expired", "-tls1_2")
+serve("device", "device", "-tls1_2")
+serve("short", "short", "-tls1_2")
+for name in stores:
+    serve(name, "storage", "-tls1_2", "-Verify", "1", "-verify_return_error", "-CAfile", "clients.pem")
+def answer(name, text):
+    def serve_one(peer):
+        with peer, contextlib.suppress(OSError):
+            peer.recv(4096)
+            peer.sendall(text)
+            time.sleep(0.2)
+    server = socket.create_server((f"203.0.113.{places[name]}", port(name)))
     while True:
-        peer, _ = server.accept()
-        peer.recv(4096)
-        peer.sendall(b"HTTP/1.1 302 Found\\r\\nLocation: http://portal.example/\\r\\n\\r\\n")
-        time.sleep(0.2)
-        peer.close()
-threading.Thread(target=plainly, daemon=True).start()
-open_ports = [socket.create_server((f"127.0.0.{places[n]}", 8443)) for n in ("cut", "stalled")]
-dump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-w", "lab.pcap"], stderr=subprocess.PIPE)
-dump.stderr.readline()
+        threading.Thread(target=serve_one, args=server.accept()[:1], daemon=True).start()
+answers = {"plain": b"HTTP/1.1 302 Found\\r\\nLocation: http://portal.example/\\r\\n\\r\\n",
+           "hangup": b"", **{n: a + b"\\r\\nContent-Length: 0\\r\\n\\r\\n" for n, a in proxies.items()}}
+for name, text in answers.items():
+    threading.Thread(target=answer, args=(name, text), daemon=True).start()
+open_ports = [socket.create_server((f"203.0.113.{places[n]}", 8443)) for n in ("cut", "stalled")]
+dumps = [
+    subprocess.Popen(["tcpdump", "-U", *options, "-w", f"{name}.pcap"], stderr=subprocess.PIPE)
+    for name, options in dumps.items()]
+for dump in dumps:
+    dump.stderr.readline()
 time.sleep(1.0)
 root = open("root.pem", "rb").read()
 redirections = tuple(
-    parse_redirection(f"{host(n)}:{port(n)}:127.0.0.{k}:{port(n)}") for n, k in places.items())
-endpoints = [
-    Endpoint(host(n), port(n), Role.STORAGE if n == "storage" else Role.MANAGEMENT, host(n),
-             n == "storage", Transport.TLS) for n in places]
-async def live():
-    return await probe_all(endpoints, network=RedirectedNetwork(SystemNetwork(), redirections),
-                           trust=Trust(root, root, None), timeout=2.0)
-probes = asyncio.run(live())
+    parse_redirection(f"{host(n)}:{port(n)}:203.0.113.{k}:{port(n)}") for n, k in places.items())
+endpoint = lambda n: Endpoint(
+    *target(n), Role.STORAGE if n in stores else Role.MANAGEMENT, host(n), n in stores, Transport.TLS)
+async def live(*names, **how):
+    return await probe_all([endpoint(n) for n in names], timeout=2.0, trust=Trust(root, root, None),
+                           network=RedirectedNetwork(SystemNetwork(), redirections), **how)
+async def all_of_them():
+    return await asyncio.gather(
+        live(*(places.keys() - own.keys() - proxies.keys())),
+        *(live(n, credentials=load_credentials(Path(c + ".pem"), None)) for n, c in own.items()),
+        *(live(n, proxy=Proxy(f"203.0.113.{places[n]}", 3128)) for n in proxies))
+probes = [p for found in asyncio.run(all_of_them()) for p in found]
 texts = {}
 for name, k in places.items():
     if name == "stalled":
         continue  # s_client would have to be killed, which loses what it had not yet written
+    options = ["-cert", own[name] + ".pem"] if name in own else []
+    there = f"203.0.113.{k}:{port(name)}"
+    if name in proxies:
+        options, there = ["-proxy", there], "%s:%d" % target(name)
     done = subprocess.run(
-        ["openssl", "s_client", "-showcerts", "-connect", f"127.0.0.{k}:{port(name)}",
-         "-servername", host(name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=20)
-    command = f"$ openssl s_client -showcerts -connect {host(name)}:{port(name)}\\n"
-    texts[name] = command + done.stdout.decode()
+        ["openssl", "s_client", "-showcerts", "-connect", there, "-servername", host(name), *options],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    command = "$ openssl s_client -showcerts -connect %s:%d " % target(name) + " ".join(options)
+    texts[name] = command + "\\n" + done.stdout.decode()
 time.sleep(4.0)
-dump.send_signal(2)
-dump.wait(10)
+for dump in dumps:
+    dump.send_signal(2)
+    dump.wait(10)
 for process in started:
     process.kill()
 sys.stdout.buffer.write(pickle.dumps((probes, texts)))
@@ -118,6 +146,23 @@ CAUSES = {
     "plain": "not-tls",
     "old": "protocol-too-old",
     "storage": "endpoint-healthy",
+    "expired": "certificate-expired",
+    "device": "name-mismatch",
+    "short": "root-not-trusted",
+    "hangup": "handshake-blocked",
+    "foreign": "client-certificate-refused",
+    "lapsed": "client-certificate-expired",
+    "served": "endpoint-healthy",
+    "denied": "proxy-refused",
+    "login": "proxy-authentication-required",
+}
+# Captures of the same traffic, each as another habit leaves it.
+DUMPS = {
+    "lab": ["-i", "lo"],
+    "cooked-2": ["-i", "any"],
+    "cooked": ["-i", "any", "-y", "LINUX_SLL"],
+    "nano": ["-i", "lo", "--time-stamp-precision=nano"],
+    "snap": ["-i", "lo", "-s", "200"],
 }
 
 
@@ -156,10 +201,16 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     _write(directory, "genuine", pki.management())
     _write(directory, "resigned", pki.resigned_management())
     _write(directory, "storage", pki.storage())
+    _write(directory, "expired", pki.expired())
+    _write(directory, "device", pki.self_signed())
+    _write(directory, "short", pki.missing_intermediate())
+    _write(directory, "client", pki.client())
+    _write(directory, "unknown-client", pki.unknown_client())
+    _write(directory, "expired-client", pki.expired_client())
     (directory / "clients.pem").write_bytes(pki.client_authority().pem)
     (directory / "root.pem").write_bytes(pki.public_root().pem)
     (directory / "rules.nft").write_text(RULES)
-    (directory / "lab.py").write_text(SCRIPT % PLACES)
+    (directory / "lab.py").write_text(SCRIPT.replace("GIVEN", repr((PLACES, DUMPS))))
     done = subprocess.run(
         ["unshare", "--net", sys.executable, "lab.py"],
         cwd=directory,
@@ -187,7 +238,7 @@ def cause_of(probe: ProbeResult) -> str:
 def captured(path: Path, trust: Trust) -> dict[str, ProbeResult]:
     with path.open("rb") as stream:
         probes = read_capture(stream, "lab.pcap", trust)
-    places = {f"127.0.0.{k}": name for name, k in PLACES.items()}
+    places = {f"203.0.113.{k}": name for name, k in PLACES.items()}
     return {places[p.addresses[0].address]: p for p in probes}
 
 
@@ -215,7 +266,7 @@ def test_tls_1_3_hides_the_certificate_and_the_capture_says_so(seen: Seen, publi
 
 def test_the_router_that_rejects_is_named(seen: Seen, public: Trust) -> None:
     stage = captured(seen[2], public)["prohibited"].stage(Stage.CONNECT)
-    assert "ICMP 3/13 from 127.0.0.4" in stage.detail
+    assert "ICMP 3/13 from 203.0.113.4" in stage.detail
 
 
 def test_the_capture_shows_name_request_and_what_the_portal_said(seen: Seen, public: Trust) -> None:
@@ -245,19 +296,20 @@ def test_gzip_is_read_and_a_cut_capture_accuses_nobody(seen: Seen, public: Trust
     assert _accused(half) <= _accused(packed)
 
 
-def test_a_short_snap_length_leaves_a_genuine_server_undecided(
-    seen: Seen, public: Trust, tmp_path: Path
+@pytest.mark.parametrize("name", ["cooked", "cooked-2", "nano"])
+def test_each_way_to_capture_shows_the_same(name: str, seen: Seen, public: Trust) -> None:
+    probes = captured(seen[2].with_name(f"{name}.pcap"), public)
+    assert {n: cause_of(p) for n, p in probes.items() if n in CAUSES} == CAUSES
+
+
+def test_a_short_snap_length_costs_what_it_cut_and_accuses_nobody(
+    seen: Seen, public: Trust
 ) -> None:
-    short = tmp_path / "short.pcap"
-    tmp_path.chmod(0o777)
-    with seen[2].open("rb") as stream:
-        head = stream.read(24)
-        out = bytearray(head)
-        while record := stream.read(16):
-            kept = int.from_bytes(record[8:12], "little")
-            body = stream.read(kept)[:200]
-            out += record[:8] + len(body).to_bytes(4, "little") + record[12:] + body
-    short.write_bytes(bytes(out))
-    probe = captured(short, public)["genuine"]
-    assert cause_of(probe) == "none"
-    assert "cut or missing" in probe.stage(Stage.HANDSHAKE).detail
+    probes = captured(seen[2].with_name("snap.pcap"), public)
+    causes = {n: cause_of(p) for n, p in probes.items() if n in CAUSES}
+    # What 200 bytes of each packet tell; certificates are longer.
+    short = ("closed", "filtered", "prohibited", "cut", "stalled", "plain", "denied", "login")
+    assert {n: causes[n] for n in short} == {n: CAUSES[n] for n in short}
+    assert {causes[n] for n in ("genuine", "resigned", "expired", "foreign")} == {"none"}
+    detail = probes["genuine"].stage(Stage.HANDSHAKE).detail
+    assert detail == "packets are cut or missing in the capture"

@@ -1,0 +1,138 @@
+"""Where a report goes: stdout, a file, a case bundle; redacted wherever it leaves the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from diagnoser.cli import say
+from diagnoser.cli.options import Settings
+from diagnoser.errors import OutputError, UsageError
+from diagnoser.model import Report
+from diagnoser.reports import render
+from diagnoser.reports.bundle import pack
+from diagnoser.reports.redaction import redact
+from diagnoser.reports.tokens import Entry
+
+
+def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
+    """Refuse what would be written to the wrong place; raises ``UsageError``.
+
+    Before anything is read or contacted, because an input may be gone afterwards.
+    """
+    named = [
+        ("--redaction-map", settings.redaction_map),
+        ("--bundle", settings.bundle),
+        ("--output", settings.output),
+    ]
+    read = [p for p in inputs if p != "-"]
+    read += [str(p) for p in (settings.client_cert, settings.client_key, settings.ca_file) if p]
+    taken = {_place(Path(p)) for p in read}
+    for option, path in named:
+        if path is None:
+            continue
+        place = _place(path)
+        if place in taken or (Path(place).is_file() and _folders(place) & taken):
+            raise UsageError(
+                f"{option} {path} would overwrite a file that is read or written elsewhere",
+                hint=f"give {option} a name of its own",
+            )
+        taken.add(place)
+    if settings.bundle is not None and settings.bundle.suffix.lower() != ".zip":
+        raise UsageError(
+            f"--bundle {settings.bundle} is a zip archive and should be called one",
+            hint=f"for example --bundle {settings.bundle}.zip",
+        )
+    if settings.redaction_map is not None and not _redacts(settings):
+        raise UsageError(
+            "--redaction-map has nothing to tell: nothing is redacted",
+            hint="add --redact, or write the report with --output or --bundle",
+        )
+
+
+def _place(path: Path) -> str:
+    """Which file a path names, by links and in any case of letters where the system ignores it."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _folders(place: str) -> set[str]:
+    """The folders above a file: what stands in a folder that is scanned is an input."""
+    return {str(folder) for folder in Path(place).parents}
+
+
+def _redacts(settings: Settings) -> bool:
+    if settings.redact is not None:
+        return settings.redact
+    return settings.output is not None or settings.bundle is not None
+
+
+def deliver(report: Report, settings: Settings, language: str) -> None:
+    """Write the report wherever the settings want it; raises ``OutputError``.
+
+    One redaction serves all targets, so that a token means the same in each.
+    """
+    shown = hidden = report
+    entries: tuple[Entry, ...] = ()
+    if _redacts(settings):
+        redacted = redact(report)
+        hidden, entries = redacted.report, redacted.entries
+    if settings.redact or (settings.output is not None and settings.redact is None):
+        shown = hidden
+    _put(render(shown, settings.form, language), settings)
+    if settings.bundle is not None:
+        bundle = pack(hidden, language, redacted=_redacts(settings))
+        _save(settings.bundle, bundle.data, "--bundle")
+        _tell(settings, f"case bundle written to {settings.bundle}")
+        if bundle.left_out:
+            _tell(settings, f"{bundle.left_out} excerpts were left out; report.json has all cases")
+        if bundle.is_large:
+            size = len(bundle.data) / 1_000_000
+            _tell(settings, f"it has {size:.0f} MB: too much for some mail servers (5 MB a file)")
+    if settings.redaction_map is not None:
+        _save(settings.redaction_map, _map(entries), "--redaction-map")
+        _tell(
+            settings, f"what the tokens stand for: {settings.redaction_map} (keep it to yourself)"
+        )
+
+
+def _map(entries: Sequence[Entry]) -> bytes:
+    found = {e.token: e.value for e in entries}
+    return (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
+
+
+def _put(text: str, settings: Settings) -> None:
+    if settings.output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    _save(settings.output, text.encode(), "--output")
+    _tell(settings, f"report written to {settings.output}")
+
+
+def _tell(settings: Settings, text: str) -> None:
+    if not settings.quiet:
+        say(text)
+
+
+def _save(target: Path, data: bytes, option: str) -> None:
+    """Whole or not at all, readable by the user alone: a half-written file would be attached."""
+    try:
+        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(draft).replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(draft).unlink()
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{target} could not be written: {error.strerror or type(error).__name__}",
+            hint=f"choose another place with {option}",
+        ) from error

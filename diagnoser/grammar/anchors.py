@@ -1,0 +1,101 @@
+"""What a locator looks for: the strings by which the blocks of all forms are found in a log.
+
+They come from the forms and from the label table, so a new form or language is found as soon as
+it stands in its table. Words of any number are looked for in what is small; in what is large only
+as many as the automaton searches at the speed of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from diagnoser import catalog
+from diagnoser.grammar.forms import Form
+from diagnoser.reading.encodings import PAGES
+from diagnoser.reading.locating import Anchor
+
+# Forms with more spellings than this belong to small logs (set-up) or to pastes (a caption).
+_MANY = 10
+_SHORTEST = 5
+# Pages of the languages whose published blocks have been seen; other labels stand beside $module.
+_COMMON_PAGES = ("cp932", "cp1251", "cp1252")
+
+
+@cache
+def few_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
+    """Anchors for large texts: of every form that has few, and of every label in UTF-8."""
+    found: dict[bytes, Anchor] = {}
+    for form in forms:
+        texts = form.anchors if len(form.anchors) <= _MANY else form.anchors[:1]
+        for text in _merged(texts):
+            found.setdefault(text.encode(), Anchor(text.encode(), form.above))
+    for label in _labels():
+        # Without its first letter a label fits whichever case it begins with.
+        stem = label[1:] if len(label) > _SHORTEST else label
+        for data in _encoded(stem, _COMMON_PAGES):
+            found.setdefault(data, Anchor(data))
+    return _distinct(found.values())
+
+
+@cache
+def all_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
+    """Every anchor of every form, and every label in all usual spellings and encodings."""
+    found: dict[bytes, Anchor] = {}
+    for form in forms:
+        for text in form.anchors:
+            found.setdefault(text.encode(), Anchor(text.encode(), form.above))
+    for label in _labels():
+        for spelling in {label, label.capitalize(), label.title(), label.upper()}:
+            for data in _encoded(spelling, PAGES):
+                found.setdefault(data, Anchor(data))
+    return _distinct(found.values())
+
+
+def _labels() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for row in catalog.labels() for label in row.code))
+
+
+def _encoded(text: str, pages: Iterable[str]) -> set[bytes]:
+    found = {text.encode()}
+    if not text.isascii():
+        for page in pages:
+            try:
+                data = text.encode(page)
+            except UnicodeEncodeError:
+                continue
+            # Two bytes of a double-byte page occur in any binary file.
+            if len(data) >= _SHORTEST:
+                found.add(data)
+    return found
+
+
+def _merged(texts: tuple[str, ...]) -> list[str]:
+    """Spellings that end alike (``[error] [``, ``[Error] [``) become that ending."""
+    found: list[str] = []
+    for text in texts:
+        for index, known in enumerate(found):
+            ending = _common_ending(text, known)
+            if len(ending) >= _SHORTEST:
+                found[index] = ending
+                break
+        else:
+            found.append(text)
+    return found
+
+
+def _common_ending(one: str, other: str) -> str:
+    size = 0
+    while size < min(len(one), len(other)) and one[-size - 1] == other[-size - 1]:
+        size += 1
+    return one[len(one) - size :]
+
+
+def _distinct(anchors: Iterable[Anchor]) -> tuple[Anchor, ...]:
+    """Without those that hold another one: where they stand, so does the other."""
+    every = sorted(anchors, key=lambda a: len(a.text))
+    found: list[Anchor] = []
+    for anchor in every:
+        if not any(known.text in anchor.text and known.above >= anchor.above for known in found):
+            found.append(anchor)
+    return tuple(found)

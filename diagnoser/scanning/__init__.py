@@ -1,0 +1,23 @@
+"""Reads logs of any size: locates islands, parses what is new, counts what repeats.
+
+What a scan knows of one text is a :class:`Survey`; it travels between processes, and the surveys
+of the parts of one large text are joined in their order.
+"""
+
+from diagnoser.scanning.errands import Errand, Leftover, Settings, plan, run
+from diagnoser.scanning.placing import drop_headlines, join, place
+from diagnoser.scanning.pool import run_all
+from diagnoser.scanning.surveying import Survey
+
+__all__ = [
+    "Errand",
+    "Leftover",
+    "Settings",
+    "Survey",
+    "drop_headlines",
+    "join",
+    "place",
+    "plan",
+    "run",
+    "run_all",
+]

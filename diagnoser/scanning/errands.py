@@ -1,0 +1,222 @@
+"""What one process does at a time: a whole file, an archive with its members, or a part of a
+large file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from diagnoser.errors import DiagnoserError, InputError
+from diagnoser.evidence import HEAD, detect
+from diagnoser.model import Skipped
+from diagnoser.reading.archives import expand, is_packed
+from diagnoser.reading.encodings import narrowed, wide_encoding
+from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
+from diagnoser.reading.locating import HEAD as ENTRY
+from diagnoser.reading.locating import Anchor
+from diagnoser.reading.sources import LIMIT, open_file, read_stream
+from diagnoser.scanning.surveying import Survey, Surveyor
+
+# A part of a large file: enough that starting a process is worth it.
+PART = 64 << 20
+_CHUNK = 1 << 20
+# How far from a planned border the beginning of an entry is looked for.
+_SEARCH = 1 << 20
+# Transcripts and checker output in the midst of a log.
+_EVIDENCE = (b"CONNECTED(0", b"Verifying connection to ")
+_ENTRY = re.compile(rb"\n(?=" + ENTRY.pattern + rb")")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a whole scan; ``since`` is an ISO 8601 time."""
+
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """``size`` bytes of a file from ``start``; ``part`` says that it is not the whole of it."""
+
+    path: str
+    size: int
+    start: int = 0
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A text that is no log: evidence of others, to be read as a whole.
+
+    ``data`` is ``None`` for a file, which can be opened by its ``name``. ``surveyed`` says that
+    its errors are in a survey already.
+    """
+
+    name: str
+    data: bytes | None = None
+    surveyed: bool = False
+
+
+Found = Survey | Skipped | Leftover
+
+
+def plan(path: str, size: int, jobs: int) -> list[Errand]:
+    """One errand for a file, or several for a large plain log and several processes.
+
+    Parts meet where an entry of the log begins, so that no error lies in two.
+    """
+    if jobs < 2 or size < 2 * PART:
+        return [Errand(path, size)]
+    step = max(PART, -(-size // (2 * jobs)))
+    borders = [0]
+    try:
+        with open_file(Path(path)) as stream:
+            head = stream.read(HEAD)
+            if is_packed(head) or wide_encoding(head) or detect(head) is not None:
+                return [Errand(path, size)]
+            for planned in range(step, size - PART // 2, step):
+                stream.seek(planned)
+                found = _ENTRY.search(stream.read(_SEARCH))
+                if found is not None:
+                    borders.append(planned + found.end())
+    except (OSError, DiagnoserError):
+        return [Errand(path, size)]
+    if len(borders) == 1:
+        return [Errand(path, size)]
+    ends = [*borders[1:], size]
+    return [Errand(path, b - a, a, part=True) for a, b in zip(borders, ends, strict=True)]
+
+
+def run(
+    errand: Errand, settings: Settings, meter: Callable[[int], None] | None = None
+) -> list[Found]:
+    """What the file of an errand holds; never raises for its contents.
+
+    ``meter`` is told the bytes read since it was last called.
+    """
+    found: list[Found] = []
+    try:
+        with open_file(Path(errand.path)) as file:
+            stream = file if meter is None else cast("BinaryIO", _Metered(file, meter))
+            if errand.part:
+                stream.seek(errand.start)
+                found.append(
+                    _surveyor(settings).survey(
+                        stream, errand.path, errand.size, within=errand.start > 0, counting=False
+                    )
+                )
+            else:
+                found += _whole(file, stream, errand.path, settings)
+    except (InputError, Damaged, TooLarge) as error:
+        found.append(Skipped(errand.path, str(error)))
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        found.append(Skipped(errand.path, f"cannot be read: {reason}"))
+    return found
+
+
+def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> Iterator[Found]:
+    head = file.read(HEAD)
+    file.seek(0)
+    if not is_packed(head):
+        yield from _text(head, stream, path, settings, is_file=True)
+        return
+    for source in expand(stream, path, Limits()):
+        if isinstance(source, Skipped):
+            yield source
+            continue
+        inner = _read(source.stream, HEAD)
+        whole = source.stream if source.stream.seekable() else _rejoined(inner, source.stream)
+        if whole.seekable():
+            whole.seek(0)
+        try:
+            yield from _text(inner, whole, source.name, settings, is_file=False)
+        except (Damaged, TooLarge, EOFError) as error:
+            yield Skipped(source.name, str(error))
+
+
+def _text(
+    head: bytes, stream: BinaryIO, name: str, settings: Settings, *, is_file: bool
+) -> Iterator[Found]:
+    kind = detect(head)
+    if kind is not None:
+        if is_file:
+            yield Leftover(name)
+        else:
+            yield from _kept(stream, name, surveyed=False)
+        return
+    surveyor = _surveyor(settings)
+    wide = wide_encoding(head)
+    if len(head) < HEAD:
+        whole = b"".join(narrowed([head], wide)) if wide else head
+        yield surveyor.survey_whole(whole, name)
+        return
+    if wide is not None:
+        chunks = iter(lambda: stream.read(_CHUNK), b"")
+        stream = cast("BinaryIO", Pipe(narrowed(chunks, wide)))
+    # A plain file is read once more for the few lines that matter.
+    survey = surveyor.survey(stream, name, counting=not is_file or wide is not None)
+    yield survey
+    if any(m.name == "evidence" for m in survey.marks):
+        if is_file:
+            yield Leftover(name, surveyed=True)
+        else:
+            yield Skipped(name, "holds more than its errors (a transcript?): give it by itself")
+
+
+def _kept(stream: BinaryIO, name: str, *, surveyed: bool) -> Iterator[Found]:
+    text = read_stream(stream, name, LIMIT)
+    yield from text.skipped
+    yield Leftover(name, text.data, surveyed)
+
+
+@cache
+def _surveyor(settings: Settings) -> Surveyor:
+    marks = tuple(Anchor(text, 0, "evidence") for text in _EVIDENCE)
+    return Surveyor(marks, settings.since)
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := stream.read(size - len(data))):
+        data += more
+    return data
+
+
+def _rejoined(head: bytes, stream: BinaryIO) -> BinaryIO:
+    def chunks() -> Iterator[bytes]:
+        yield head
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+    return cast("BinaryIO", Pipe(chunks()))
+
+
+class _Metered:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, inner: BinaryIO, meter: Callable[[int], None]) -> None:
+        self._inner, self._meter = inner, meter
+
+    def readinto(self, buffer: memoryview) -> int:
+        count: int = self._inner.readinto(buffer)  # type: ignore[attr-defined]
+        self._meter(count)
+        return count
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._inner.read(size)
+        self._meter(len(data))
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._inner.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._inner.tell()
+
+    def seekable(self) -> bool:
+        return True

@@ -1,0 +1,174 @@
+"""Surveys one text: every error once with its count, whatever the size of the text.
+
+An entry of a log that was seen before, but for times and identifiers, is not parsed again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from diagnoser.errors import BlockSyntaxError
+from diagnoser.grammar import FORMS, Reading, read_blocks
+from diagnoser.grammar.anchors import all_anchors, few_anchors
+from diagnoser.grammar.identity import identity
+from diagnoser.model import ErrorBlock, Sighting, Skipped
+from diagnoser.reading.encodings import decode
+from diagnoser.reading.locating import Anchor, Island, Locator, Mark
+from diagnoser.scanning.masking import body_of, mask
+from diagnoser.scanning.tallies import Tally, stamp_of
+
+# Distinct errors of one text, and entries remembered. A real log holds some dozens.
+MAX_ERRORS = 2_000
+_MAX_KNOWN = 50_000
+_MAX_MARKS = 200
+_MAX_SKIPPED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one text holds; each with the offset of the island that it stands in.
+
+    ``counted`` says that the line numbers are those of the text; otherwise they count from the
+    island (see :func:`~diagnoser.scanning.placing.place`). ``earlier`` counts errors before the
+    time that the user asked for.
+    """
+
+    name: str
+    sightings: tuple[tuple[int, Sighting], ...] = ()
+    faults: tuple[tuple[int, BlockSyntaxError], ...] = ()
+    skipped: tuple[tuple[int, Skipped], ...] = ()
+    marks: tuple[Mark, ...] = ()
+    earlier: int = 0
+    counted: bool = True
+
+
+class Surveyor:
+    """The automata, built once for any number of texts. ``marks`` are further strings to note;
+    ``since`` is an ISO 8601 time, errors before which are only counted."""
+
+    def __init__(self, marks: Sequence[Anchor] = (), since: str | None = None) -> None:
+        self._locator = Locator((*few_anchors(FORMS), *marks), (*all_anchors(FORMS), *marks))
+        self._since = since
+
+    def survey(
+        self,
+        stream: BinaryIO,
+        name: str,
+        limit: int | None = None,
+        *,
+        within: bool = False,
+        counting: bool = True,
+    ) -> Survey:
+        """All errors of the first ``limit`` bytes. What the stream raises passes through."""
+        state = _State(name, self._since, counted=counting)
+        for found in self._locator.locate(stream, limit, within=within, counting=counting):
+            if isinstance(found, Mark):
+                if len(state.marks) < _MAX_MARKS:
+                    state.marks.append(found)
+            else:
+                state.add(found)
+        return state.survey()
+
+    def survey_whole(self, data: bytes, name: str) -> Survey:
+        """All errors of a small text, read as one where anything in it may be an error: what
+        stands around a block (its card, blank lines) tells more than an island shows."""
+        state = _State(name, self._since, counted=True)
+        found = list(self._locator.locate(io.BytesIO(data)))
+        state.marks += [m for m in found if isinstance(m, Mark)][:_MAX_MARKS]
+        if len(state.marks) < len(found):
+            state.add(Island(0, data, 1))
+        return state.survey()
+
+
+class _State:
+    """What was found so far. Entries that are known by the hash of their bytes are only counted:
+    the hash is keyed anew in every run, so nobody can prepare two that collide."""
+
+    def __init__(self, name: str, since: str | None, *, counted: bool) -> None:
+        self.name, self.since, self._counted = name, since, counted
+        self.marks: list[Mark] = []
+        self._tallies: dict[object, tuple[int, Tally]] = {}
+        self._known: dict[int, tuple[Tally, ...]] = {}
+        self._faults: list[tuple[int, BlockSyntaxError]] = []
+        self._skipped: list[tuple[int, Skipped]] = []
+        self._earlier = self._left = 0
+
+    def add(self, island: Island) -> None:
+        data = island.data
+        exact = hash(data[body_of(data) :])
+        tallies = self._known.get(exact)
+        if tallies is None:
+            masked = hash(mask(data))
+            tallies = self._known.get(masked)
+            if tallies is None:
+                self._parse(island, exact, masked)
+                return
+            self._remember(exact, tallies)
+        if tallies:
+            at = stamp_of(data)
+            if self.since is not None and at is not None and at < self.since:
+                self._earlier += len(tallies)
+                return
+            for tally in tallies:
+                tally.add(at)
+
+    def _remember(self, key: int, tallies: tuple[Tally, ...]) -> None:
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[key] = tallies
+
+    def _parse(self, island: Island, exact: int, masked: int) -> None:
+        reading = read_blocks(decode(island.data), self.name, island.line or 1)
+        self._keep(reading, island.offset)
+        tallies = []
+        stamp = stamp_of(island.data)
+        whole = True
+        for block in reading.blocks:
+            at = block.occurred_at or stamp
+            if self.since is not None and at is not None and at < self.since:
+                self._earlier += 1
+                # Its tally may not exist: it is parsed again when it comes within the time.
+                whole = False
+                continue
+            tally = self._tally(block, island.offset)
+            if tally is None:
+                self._left += 1
+                continue
+            tally.add(at)
+            tallies.append(tally)
+        if whole:
+            self._remember(exact, tuple(tallies))
+            self._remember(masked, tuple(tallies))
+
+    def _keep(self, reading: Reading, at: int) -> None:
+        room = MAX_ERRORS - len(self._faults)
+        self._faults += [(at, fault) for fault in reading.faults[:room]]
+        room = _MAX_SKIPPED - len(self._skipped)
+        self._skipped += [(at, skipped) for skipped in reading.skipped[:room]]
+
+    def _tally(self, block: ErrorBlock, at: int) -> Tally | None:
+        key = identity(block)
+        known = self._tallies.get(key)
+        if known is None:
+            if len(self._tallies) >= MAX_ERRORS:
+                return None
+            known = self._tallies[key] = at, Tally(block)
+        return known[1]
+
+    def survey(self) -> Survey:
+        skipped = list(self._skipped)
+        if self._left:
+            reason = f"more than {MAX_ERRORS} different errors; {self._left} others were left"
+            skipped.append((-1, Skipped(self.name, reason)))
+        return Survey(
+            self.name,
+            tuple((at, tally.sighting()) for at, tally in self._tallies.values()),
+            tuple(self._faults),
+            tuple(skipped),
+            tuple(self.marks),
+            self._earlier,
+            self._counted,
+        )

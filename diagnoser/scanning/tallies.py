@@ -1,0 +1,78 @@
+"""Counts the sightings of one error: how many, when first and last, how many in each minute."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from diagnoser.grammar.moments import iso_time
+from diagnoser.model import ErrorBlock, Sighting
+
+# 2026-11-20T10:15, and of logs that go over months only the hours.
+_MINUTE, _HOUR = 16, 13
+_MOST_MINUTES = 20_000
+_STAMP = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d"
+    rb"|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M"
+)
+
+
+def stamp_of(data: bytes) -> str | None:
+    """The first time that an entry of a log shows, as ISO 8601."""
+    found = _STAMP.search(data)
+    return None if found is None else iso_time(found[0].decode("utf-8", "replace"))
+
+
+class Tally:
+    """One error and its count so far."""
+
+    __slots__ = ("_times", "_width", "block", "count", "first", "last")
+
+    def __init__(self, block: ErrorBlock) -> None:
+        self.block = block
+        self.count = 0
+        self.first: str | None = None
+        self.last: str | None = None
+        self._times: dict[str, int] = {}
+        self._width = _MINUTE
+
+    def add(self, at: str | None, count: int = 1) -> None:
+        """One more of it, at an ISO 8601 time if that is known."""
+        self.count += count
+        if at is None:
+            return
+        if self.first is None or at < self.first:
+            self.first = at
+        if self.last is None or at > self.last:
+            self.last = at
+        self._put(at, count)
+
+    def absorb(self, other: Sighting) -> None:
+        """The same error seen elsewhere."""
+        self.count += other.count
+        for at in (other.first_seen, other.last_seen):
+            if at is not None:
+                self.first = at if self.first is None else min(self.first, at)
+                self.last = at if self.last is None else max(self.last, at)
+        for minute, count in other.times:
+            self._put(minute, count)
+
+    def sighting(self) -> Sighting:
+        """The count as it stands."""
+        times = tuple(sorted(self._times.items()))
+        return Sighting(self.block, self.count, self.first, self.last, times)
+
+    def _put(self, at: str, count: int) -> None:
+        slot = at[: self._width]
+        self._times[slot] = self._times.get(slot, 0) + count
+        if len(self._times) > _MOST_MINUTES and self._width != _HOUR:
+            self._width = _HOUR
+            self._times = _coarsened(self._times.items())
+
+
+def _coarsened(times: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for at, count in times:
+        found[at[:_HOUR]] = found.get(at[:_HOUR], 0) + count
+    return found
