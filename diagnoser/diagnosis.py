@@ -96,6 +96,7 @@ def open_case(error: ErrorBlock | Sighting) -> Case:
         first_seen=sighting.first_seen,
         last_seen=sighting.last_seen,
         times=sighting.times,
+        surroundings=sighting.surroundings,
     )
 
 

@@ -272,7 +272,8 @@ class Sighting:
     """An error that a log holds ``count`` times, alike but for times and identifiers.
 
     ``block`` is the first of them. ``times`` are minutes (``2026-11-20T10:15``) with the number of
-    errors in each, ascending; empty where the log writes no times.
+    errors in each, ascending; empty where the log writes no times. ``surroundings`` are settings
+    that the log shows beside it.
     """
 
     block: ErrorBlock
@@ -280,6 +281,7 @@ class Sighting:
     first_seen: str | None = None
     last_seen: str | None = None
     times: tuple[tuple[str, int], ...] = ()
+    surroundings: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,6 +574,7 @@ class Case:
     first_seen: str | None = None
     last_seen: str | None = None
     times: tuple[tuple[str, int], ...] = ()
+    surroundings: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

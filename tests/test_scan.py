@@ -123,3 +123,60 @@ def test_sources_are_named_by_their_way_in() -> None:
     data = zipped(**{"b/c.log": gzip.compress(b"text")})
     names = [f.name for f in expand(io.BytesIO(data), "a.zip", Limits()) if isinstance(f, Source)]
     assert names == ["a.zip!/b/c.log"]
+
+
+def test_what_the_log_says_of_its_settings_stands_in_the_case(tmp_path: Path) -> None:
+    log = tmp_path / "mms.0.log"
+    noise = b"2026-11-20T10:00:00:123+01:00 100 I00000000: nothing\n" * 3000
+    log.write_bytes(
+        noise + b"2026-11-20T10:00:00:123+01:00 100 I00000000: Proxy setting: Enabled = 1,"
+        b" Host = 'proxy.corp.lan', port = 8080, user = bob\n"
+        b"2026-11-20T10:00:01:123+01:00 100 I00000000: DataStore: baas-fes-eu2.acronis.com\n"
+        + noise
+        + block("rs-us1-cloud.acronis.com")
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.log").write_bytes(block("rs-us2-cloud.acronis.com"))
+    done = diagnoser("scan", str(tmp_path), "--offline", "--format", "json", expect=1)
+    near, far = json.loads(done.stdout)["cases"]
+    told = {e["fact"]: e["value"] for e in near["surroundings"]}
+    assert told["logged_proxy"] == "proxy.corp.lan:8080"
+    assert told["logged_storage"] == "baas-fes-eu2.acronis.com"
+    assert told["agent_build"] == "26986 (vsa64)"
+    assert [e["fact"] for e in far["surroundings"]] == ["agent_build"]
+    assert "bob" not in done.stdout
+
+
+def test_since_include_and_exclude_choose_and_tell(tmp_path: Path) -> None:
+    stamped = (
+        b"%s 100 E02720133: Error 0x2720133: Could not perform SSL_write() call:\n| port: %d\n"
+    )
+    (tmp_path / "mms.0.log").write_bytes(
+        stamped % (b"2026-11-20T10:00:00:000+01:00", 8443)
+        + stamped % (b"2026-11-21T10:00:00:000+01:00", 44445)
+    )
+    (tmp_path / "core.txt").write_bytes(stamped % (b"2026-11-21T10:00:00:000+01:00", 443))
+    at = "--since", "2026-11-21"
+    done = diagnoser("scan", str(tmp_path), "--offline", "-f", "json", *at, "--include", "*.log")
+    report = json.loads(done.stdout)
+    assert [c["first_seen"] for c in report["cases"]] == ["2026-11-21T10:00:00.000+01:00"]
+    assert any("1 errors before --since" in s["reason"] for s in report["skipped"])
+    done = diagnoser("scan", str(tmp_path), "--offline", "-f", "json", "--exclude", "*.log")
+    assert len(json.loads(done.stdout)["cases"]) == 1
+    done = diagnoser("scan", str(tmp_path), "--since", "yesterday", expect=2)
+    assert "2026-11-20T08:30" in done.stderr
+
+
+def test_the_same_error_at_other_times_is_one_case_with_a_time_line(tmp_path: Path) -> None:
+    log = tmp_path / "mms.0.log"
+    stamped = (
+        "2026-11-20T{:02}:00:00:000+01:00 {} E02720133: Error 0x2720133: Could not perform"
+        " SSL_write() call:\n| channel: tol-activity#{:08x}-1234-4abc-9def-0123456789ab\n"
+        "| address: rs-us1-cloud.acronis.com\n| port: 8443\n"
+    )
+    log.write_text("".join(stamped.format(h, 100 + h, h) * (h % 3 + 1) for h in range(24)))
+    done = diagnoser("scan", str(tmp_path), "--offline", expect=1)
+    assert "Seen 48 times, 2026-11-20T00:00:00.000+01:00 – 2026-11-20T23:00:00.000+01:00" in (
+        done.stdout
+    )
+    assert "▃ ▆ █" in done.stdout

@@ -17,12 +17,15 @@ from diagnoser.cli.options import (
     ClientCertOption,
     ClientKeyOption,
     ConnectToOption,
+    ExcludeOption,
     ExecOption,
     ExitZeroOption,
     Format,
     FormatOption,
     FromStartOption,
+    IncludeOption,
     IntervalOption,
+    JobsOption,
     LangOption,
     Language,
     OfflineOption,
@@ -32,6 +35,7 @@ from diagnoser.cli.options import (
     RedactionMapOption,
     RedactOption,
     Settings,
+    SinceOption,
     TimeoutOption,
     WatchFormat,
     WatchFormatOption,
@@ -107,7 +111,16 @@ def paste(
 
 @app.command()
 def scan(
-    paths: Annotated[list[str], typer.Argument(help="Files with errors; - is stdin.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, directories, archives; logs, transcripts, captures, reports; - is stdin."
+        ),
+    ],
+    since: SinceOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    jobs: JobsOption = 0,
     form: FormatOption = Format.TEXT,
     output: OutputOption = None,
     bundle: BundleOption = None,
@@ -134,6 +147,7 @@ def scan(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero, again,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
+        since=since, include=tuple(include or ()), exclude=tuple(exclude or ()), jobs=jobs,
     )  # fmt: skip
     raise typer.Exit(session.scan(tuple(paths), settings))
 

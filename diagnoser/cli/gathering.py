@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sized
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Sized
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from diagnoser.cli.greeting import greet
 from diagnoser.cli.progress import Progress
+from diagnoser.cli.scopes import Scope
 from diagnoser.diagnosis import open_case
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
@@ -20,25 +21,30 @@ from diagnoser.evidence import (
     Collected,
     Kind,
     detect,
+    drop_secrets,
     explain_emptiness,
+    is_transcript,
     read_capture,
     read_checks,
     read_report,
     read_transcripts,
 )
 from diagnoser.grammar import explain_absence, read_blocks
-from diagnoser.model import Case, ErrorBlock, ProbeResult, Sighting, Skipped
+from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
 from diagnoser.probing import Trust
 from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream
-from diagnoser.reading.walking import Selection, walk
+from diagnoser.reading.walking import walk
 from diagnoser.scanning import (
     Leftover,
     Settings,
     Survey,
+    build_of,
     drop_headlines,
     join,
+    notice,
+    notice_marks,
     place,
     plan,
     run_all,
@@ -46,16 +52,8 @@ from diagnoser.scanning import (
 
 # What the user names and is no larger is read as a whole, as if it had been pasted.
 _SMALL = 1 << 20
+_MOST_SETTINGS = 12
 _A_JOB = 192 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which files and errors of a directory are meant; ``jobs`` 0: as many as it is worth."""
-
-    selection: Selection = field(default_factory=Selection)
-    since: str | None = None
-    jobs: int = 0
 
 
 class Gathering:
@@ -70,6 +68,7 @@ class Gathering:
     ) -> None:
         self.sightings: list[Sighting] = []
         self.skipped: list[Skipped] = []
+        self._settings: dict[str, list[Evidence]] = {}
         self.faults: list[DiagnoserError] = []
         self._probes: list[ProbeResult] = []
         self._checks: list[Check] = []
@@ -91,6 +90,24 @@ class Gathering:
     def blocks(self) -> list[ErrorBlock]:
         """The errors, each once."""
         return [s.block for s in self.sightings]
+
+    def errors(self) -> tuple[Sighting, ...]:
+        """The errors with what the logs of the same folder (or archive) say beside them."""
+        return tuple(
+            replace(
+                sighting,
+                surroundings=(
+                    *build_of(sighting.block),
+                    *self._settings.get(_folder(sighting.block.at.source), ())[:_MOST_SETTINGS],
+                ),
+            )
+            for sighting in self.sightings
+        )
+
+    def _note(self, found: Sequence[Evidence], source: str) -> None:
+        noted = self._settings.setdefault(_folder(source), [])
+        known = {(e.fact, e.value) for e in noted}
+        noted += [e for e in found if (e.fact, e.value) not in known]
 
     def read(self, path: str, *, quiet: bool) -> None:
         """Read one input; ``-`` is stdin."""
@@ -169,6 +186,8 @@ class Gathering:
             if not found.counted:
                 with open_file(Path(path)) as stream:
                     found = place(found, stream)
+            settled = [m for m in found.marks if m.name == "surroundings"]
+            self._note(notice_marks(settled, found.name), found.name)
             self.sightings += drop_headlines([s for _, s in found.sightings])
             self.faults += [fault for _, fault in found.faults]
             self.skipped += [skipped for _, skipped in found.skipped]
@@ -204,9 +223,28 @@ class Gathering:
             else:
                 self._probes += found
                 if not found:
-                    self.skipped.append(Skipped(path, "no connection to an Acronis endpoint in it"))
+                    reason = "no connection to an Acronis endpoint in it"
+                    self.skipped.append(Skipped(path, reason))
+                    if not (self.sightings or self._probes):
+                        hint = "capture while the agent fails: tcpdump -i any -w FILE"
+                        self.faults.append(
+                            InputError(
+                                f"{path}: {reason}", hint=hint, status=ExitStatus.NO_ERROR_BLOCK
+                            )
+                        )
         self._captures.clear()
         return Collected(tuple(self._probes), tuple(self._checks), tuple(self._cases))
+
+    def _add(self, blocks: Sequence[ErrorBlock], source: str) -> None:
+        since, earlier = self._scope.since, 0
+        for block in blocks:
+            at = block.occurred_at
+            if since is not None and at is not None and at < since:
+                earlier += 1
+            else:
+                self.sightings.append(Sighting(block, 1, at, at, ((at[:16], 1),) if at else ()))
+        if earlier:
+            self.skipped.append(Skipped(source, f"{earlier} errors before --since"))
 
     def _read_stdin(self, *, quiet: bool) -> None:
         if sys.stdin.isatty() and not quiet:
@@ -228,14 +266,18 @@ class Gathering:
         if kind is Kind.REPORT:
             self._cases += read_report(text, source.source)
             return
+        # Session secrets of a transcript must not come back as part of an error's message.
+        text = drop_secrets(text)
         reading = read_blocks(text if errors else "", source.source)
-        self.sightings += [_sighting(block) for block in reading.blocks]
+        self._add(reading.blocks, source.source)
+        if errors:
+            self._note(notice(text, source.source), source.source)
         self.skipped += reading.skipped
         self.faults += reading.faults
         # One text may hold the error and what support had the user run.
         checks = read_checks(text, source.source)
         probes: tuple[ProbeResult, ...] = ()
-        if kind is Kind.TRANSCRIPT or "s_client" in text:
+        if kind is Kind.TRANSCRIPT or is_transcript(text):
             probes = read_transcripts(text, source.source, at, self._trust)
         self._probes += probes
         self._checks += checks
@@ -249,9 +291,9 @@ class Gathering:
             self.faults.append(explain_absence(text, source.source))
 
 
-def _sighting(block: ErrorBlock) -> Sighting:
-    at = block.occurred_at
-    return Sighting(block, 1, at, at, ((at[:16], 1),) if at else ())
+def _folder(source: str) -> str:
+    """Where a log lies: its directory, in an archive too."""
+    return source.replace("\\", "/").rpartition("/")[0]
 
 
 def _is_large(path: str) -> bool:

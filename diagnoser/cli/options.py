@@ -133,6 +133,30 @@ ExitZeroOption = Annotated[
 ]
 
 
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="Only errors from this time on: 2026-11-20, 2026-11-20T08:30, or 3d, 12h, 30m ago.",
+        metavar="TIME",
+    ),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--include", help="Of a directory, only files like this.", metavar="PATTERN"),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", help="Of a directory, no files like this.", metavar="PATTERN"),
+]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs", "-j", help="Processes that read; 0: as many as the size is worth.", min=0, max=64
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user asked for, as typed; nothing is read or checked yet."""
@@ -155,3 +179,7 @@ class Settings:
     bundle: Path | None = None
     redact: bool | None = None
     redaction_map: Path | None = None
+    since: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    jobs: int = 0

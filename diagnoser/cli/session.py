@@ -15,6 +15,7 @@ from diagnoser.cli.delivery import check_targets, deliver
 from diagnoser.cli.gathering import Gathering
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.options import Settings
+from diagnoser.cli.scopes import scope_of
 from diagnoser.diagnosis import (
     Inquiry,
     Permission,
@@ -62,10 +63,20 @@ def scan(paths: Sequence[str], settings: Settings) -> int:
     """Diagnose all errors of the given files (``-`` is stdin); returns the exit status."""
     check_targets(settings, paths)
     inquiry = prepare(settings)
-    gathering = Gathering(settings.ca_file, settings.language)
+    gathering = Gathering(settings.ca_file, settings.language, scope_of(settings))
     for path in paths:
         gathering.read(path, quiet=settings.quiet)
-    diagnoses = diagnose(gathering.sightings, inquiry, gathering.collected())
+        if gathering.interrupted:
+            # Who pressed Ctrl-C wants what there is, and wants it now.
+            inquiry = replace(inquiry, network=None, trust=None)
+            break
+    collected = gathering.collected()
+    try:
+        diagnoses = diagnose(gathering.errors(), inquiry, collected)
+    except KeyboardInterrupt:
+        gathering.skipped.append(Skipped("probes", "stopped by Ctrl-C: judged without them"))
+        inquiry = replace(inquiry, network=None, trust=None)
+        diagnoses = diagnose(gathering.errors(), inquiry, collected)
     blocks, skipped, faults = gathering.blocks, gathering.skipped, gathering.faults
     if diagnoses:
         skipped += [Skipped("input", str(f)) for f in faults]

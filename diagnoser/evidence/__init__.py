@@ -36,6 +36,7 @@ __all__ = [
     "drop_secrets",
     "explain_emptiness",
     "is_moved_by_checks",
+    "is_transcript",
     "join",
     "read_capture",
     "read_checks",

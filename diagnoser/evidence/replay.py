@@ -90,11 +90,16 @@ def _case(node: Node) -> Case:
         first_seen=node["first_seen"].maybe(Node.text),
         last_seen=node["last_seen"].maybe(Node.text),
         times=node["times"].maybe(_times) or (),
+        surroundings=node["surroundings"].maybe(_surroundings) or (),
     )
 
 
 def _times(node: Node) -> tuple[tuple[str, int], ...]:
     return tuple((minute, count.number()) for minute, count in node.pairs())
+
+
+def _surroundings(node: Node) -> tuple[Evidence, ...]:
+    return tuple(map(_evidence, node.items()))
 
 
 def _evidence(node: Node) -> Evidence:

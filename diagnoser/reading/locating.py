@@ -22,6 +22,8 @@ CHUNK = 1 << 20
 REACH = 128 << 10
 ABOVE = 16 << 10
 _LINES_BELOW = 60
+# The entry above a block without a time of its own is looked for in so many bytes.
+_BEFORE = 512
 # Beyond 64 patterns the automaton loses its vector search and is 15 to 25 times slower (measured).
 MAX_ANCHORS = 64
 # How much of the beginning of a text is searched for any number of anchors.
@@ -55,12 +57,14 @@ class Anchor:
 class Island:
     """The bytes around one or more hits; ``offset`` counts from the start of the stream.
 
-    ``line`` is the number of its first line, from 1, where lines are counted.
+    ``line`` is the number of its first line, from 1, where lines are counted. ``before`` is the
+    end of what stands above an island that does not begin with a time.
     """
 
     offset: int
     data: bytes
     line: int | None = None
+    before: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,8 @@ def _cut(
             continue
         floor = max(window.done, at - ABOVE)
         top = buffer.rfind(b"\n", floor, at) + 1 or floor
-        if head(buffer, top, filled) is None:
+        headed = head(buffer, top, filled) is not None
+        if not headed:
             top = _climb(buffer, top, anchor.above, floor)
         end, cap = _end_below(buffer, at, filled), top + REACH
         own = [at]
@@ -169,7 +174,8 @@ def _cut(
             while index and hits[index - 1][0] >= end:
                 index -= 1
         window.done = end
-        yield Island(window.base + top, bytes(buffer[top:end]))
+        before = b"" if headed else bytes(buffer[max(0, top - _BEFORE) : top])
+        yield Island(window.base + top, bytes(buffer[top:end]), window.line(top), before)
     return hits[index:]
 
 

@@ -13,6 +13,7 @@ from diagnoser.reports.pictures import moment
 _WIDTH, _HEIGHT = 720, 132
 _LEFT, _RIGHT, _TOP, _FLOOR = 40, 708, 22, 104
 _MOST_BARS = 48
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
 # Spans of a bar that people count in, in minutes; beyond a day, whole days.
 _SPANS = (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 
@@ -41,6 +42,12 @@ def course(case: Case) -> Course | None:
     for at, n in dated:
         counts[int((at - start).total_seconds() // 60) // span] += n
     return Course(start, timedelta(minutes=span), tuple(counts))
+
+
+def sparkline(found: Course) -> str:
+    """The course as one line of text; a span without errors is a blank."""
+    most = max(found.counts)
+    return "".join(_HEIGHTS[-(-count * (len(_HEIGHTS) - 1) // most)] for count in found.counts)
 
 
 def chart(found: Course, words: Words) -> str:

@@ -19,6 +19,7 @@ from diagnoser.model import (
     Standing,
     Verdict,
 )
+from diagnoser.reports.courses import course, sparkline
 from diagnoser.reports.phrasing import (
     control_word,
     described,
@@ -133,6 +134,9 @@ def _error_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     if case.count > 1:
         span = f", {case.first_seen} – {case.last_seen}" if case.first_seen else ""
         lines.append(f"{say['seen']} {case.count} {say['times']}{span}")
+        found = course(case)
+        if found is not None:
+            lines.append(f"|{sparkline(found)}|")
     if diagnosis.symptom is not None:
         lines.append(f"{say['symptom']}: {say[diagnosis.symptom.value.replace('-', '_')]}")
     lines += [f"{say['damage']}: {translated(d, words)}" for d in case.block.damage]
@@ -213,9 +217,10 @@ def _validity(certificate: CertificateFacts) -> str:
 
 
 def cause_evidence(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
-    """What the cause rests on (or the lack of one), each fact once."""
+    """What the cause rests on (or the lack of one) and what the log says beside it, each once."""
     verdict = diagnosis.cause or diagnosis.verdicts[-1]
-    return tuple(dict.fromkeys(e for e in verdict.finding.evidence if e.fact not in _REPEATED))
+    every = (*verdict.finding.evidence, *diagnosis.case.surroundings)
+    return tuple(dict.fromkeys(e for e in every if e.fact not in _REPEATED))
 
 
 def _evidence_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:

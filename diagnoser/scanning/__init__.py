@@ -7,6 +7,7 @@ of the parts of one large text are joined in their order.
 from diagnoser.scanning.errands import Errand, Leftover, Settings, plan, run
 from diagnoser.scanning.placing import drop_headlines, join, place
 from diagnoser.scanning.pool import run_all
+from diagnoser.scanning.surroundings import build_of, notice, notice_marks
 from diagnoser.scanning.surveying import Survey
 
 __all__ = [
@@ -14,8 +15,11 @@ __all__ = [
     "Leftover",
     "Settings",
     "Survey",
+    "build_of",
     "drop_headlines",
     "join",
+    "notice",
+    "notice_marks",
     "place",
     "plan",
     "run",

@@ -19,6 +19,7 @@ from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.locating import HEAD as ENTRY
 from diagnoser.reading.locating import Anchor
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
+from diagnoser.scanning.surroundings import ANCHORS
 from diagnoser.scanning.surveying import Survey, Surveyor
 
 # A part of a large file: enough that starting a process is worth it.
@@ -176,8 +177,9 @@ def _kept(stream: BinaryIO, name: str, *, surveyed: bool) -> Iterator[Found]:
 
 @cache
 def _surveyor(settings: Settings) -> Surveyor:
-    marks = tuple(Anchor(text, 0, "evidence") for text in _EVIDENCE)
-    return Surveyor(marks, settings.since)
+    evidence = (Anchor(text, 0, "evidence") for text in _EVIDENCE)
+    settled = (Anchor(text.encode(), 0, "surroundings") for text in ANCHORS)
+    return Surveyor((*evidence, *settled), settings.since)
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from diagnoser.errors import BlockSyntaxError
+from diagnoser.evidence import drop_secrets
 from diagnoser.grammar import FORMS, Reading, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity
@@ -18,7 +19,7 @@ from diagnoser.model import ErrorBlock, Sighting, Skipped
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Anchor, Island, Locator, Mark
 from diagnoser.scanning.masking import body_of, mask
-from diagnoser.scanning.tallies import Tally, stamp_of
+from diagnoser.scanning.tallies import Tally, last_stamp_of, stamp_of
 
 # Distinct errors of one text, and entries remembered. A real log holds some dozens.
 MAX_ERRORS = 2_000
@@ -108,7 +109,7 @@ class _State:
                 return
             self._remember(exact, tallies)
         if tallies:
-            at = stamp_of(data)
+            at = _time_of(island)
             if self.since is not None and at is not None and at < self.since:
                 self._earlier += len(tallies)
                 return
@@ -121,10 +122,10 @@ class _State:
         self._known[key] = tallies
 
     def _parse(self, island: Island, exact: int, masked: int) -> None:
-        reading = read_blocks(decode(island.data), self.name, island.line or 1)
+        reading = read_blocks(drop_secrets(decode(island.data)), self.name, island.line or 1)
         self._keep(reading, island.offset)
         tallies = []
-        stamp = stamp_of(island.data)
+        stamp = _time_of(island)
         whole = True
         for block in reading.blocks:
             at = block.occurred_at or stamp
@@ -172,3 +173,10 @@ class _State:
             self._earlier,
             self._counted,
         )
+
+
+def _time_of(island: Island) -> str | None:
+    found = stamp_of(island.data)
+    if found is None and island.before:
+        found = last_stamp_of(island.before)
+    return found

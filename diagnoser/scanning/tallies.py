@@ -24,6 +24,14 @@ def stamp_of(data: bytes) -> str | None:
     return None if found is None else iso_time(found[0].decode("utf-8", "replace"))
 
 
+def last_stamp_of(data: bytes) -> str | None:
+    """The last time that ``data`` shows: that of the entry which a block below it belongs to."""
+    found = None
+    for found in _STAMP.finditer(data):  # noqa: B007
+        pass
+    return None if found is None else iso_time(found[0].decode("utf-8", "replace"))
+
+
 class Tally:
     """One error and its count so far."""
 
