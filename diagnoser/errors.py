@@ -101,9 +101,7 @@ class BlockSyntaxError(DiagnoserError):
 def _rebuild(
     expected: str, source: str, line: int, column: int, text: str, hint: str | None
 ) -> BlockSyntaxError:
-    return BlockSyntaxError(
-        expected, source=source, line=line, column=column, text=text, hint=hint
-    )
+    return BlockSyntaxError(expected, source=source, line=line, column=column, text=text, hint=hint)
 
 
 class NameNotFound(OSError):
