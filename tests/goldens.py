@@ -25,7 +25,7 @@ from diagnoser.model import Case, Report, Vantage  # noqa: E402
 from diagnoser.reports import render  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "golden"
-MANUAL = ROOT / "man" / "diagnoser.1"
+MANUAL = ROOT / "diagnoser" / "data" / "diagnoser.1"
 FORMATS = {"text": "txt", "markdown": "md", "json": "json", "html": "html"}
 # What each endpoint of a sample shows; the keys are those of the casebook.
 SAMPLES: dict[str, dict[str, Any] | None] = {

@@ -70,8 +70,8 @@ def test_the_json_contract_holds() -> None:
     assert document["generated_at"] == "2026-11-23T19:40:00Z"
     case = document["cases"][0]
     assert list(case) == [
-        "id", "count", "first_seen", "last_seen", "times", "block", "endpoints", "symptom", "cause",
-        "category", "standing", "summary", "remedy", "reproduce", "verdicts",
+        "id", "count", "first_seen", "last_seen", "times", "surroundings", "block", "endpoints",
+        "symptom", "cause", "category", "standing", "summary", "remedy", "reproduce", "verdicts",
     ]  # fmt: skip
     assert (case["cause"], case["category"], case["standing"]) == (
         "port-closed",

@@ -154,12 +154,14 @@ class Gathering:
                         self._take(join(parts), errand.path)
                         parts = []
                     progress.tell(len(self.sightings))
+                    cut = [r for r in results if isinstance(r, Survey) and r.interrupted]
+                    if cut:
+                        self._stop(path, f" and the rest of {cut[0].name}", len(errands) - done)
+                        break
             except KeyboardInterrupt:
                 if parts:
                     self._take(join(parts), parts[0][1].name)
-                self.interrupted = True
-                reason = f"stopped by Ctrl-C: {len(errands) - done} of {len(errands)} parts unread"
-                self.skipped.append(Skipped(path, reason))
+                self._stop(path, f" of {len(errands)}", len(errands) - done)
         if self._size() == before and not self.interrupted:
             self.faults.append(
                 InputError(
@@ -170,6 +172,11 @@ class Gathering:
                     status=ExitStatus.NO_ERROR_BLOCK,
                 )
             )
+
+    def _stop(self, path: str, which: str, left: int) -> None:
+        self.interrupted = True
+        reason = f"stopped by Ctrl-C: not read are {left} files (or parts){which}"
+        self.skipped.append(Skipped(path, reason))
 
     def _size(self) -> int:
         everything: tuple[Sized, ...] = (

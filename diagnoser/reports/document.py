@@ -201,13 +201,13 @@ _CASE: Shape[Told] = record(
     member("count", WHOLE, lambda t: t.case.count, "How often it was seen."),
     member("first_seen", maybe(TEXT), lambda t: t.case.first_seen),
     member("last_seen", maybe(TEXT), lambda t: t.case.last_seen),
+    member("times", keyed(WHOLE), lambda t: dict(t.case.times), "Errors of each minute."),
     member(
         "surroundings",
         many(_EVIDENCE),
         lambda t: t.case.surroundings,
         "Settings that the log shows beside the error.",
     ),
-    member("times", keyed(WHOLE), lambda t: dict(t.case.times), "Errors of each minute."),
     member(
         "block",
         maybe(_BLOCK),

@@ -111,7 +111,10 @@ def run(
                     )
                 )
             else:
-                found += _whole(file, stream, errand.path, settings)
+                for one in _whole(file, stream, errand.path, settings):
+                    found.append(one)
+                    if isinstance(one, Survey) and one.interrupted:
+                        break
     except (InputError, Damaged, TooLarge) as error:
         found.append(Skipped(errand.path, str(error)))
     except OSError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from diagnoser.errors import BlockSyntaxError
@@ -34,7 +34,7 @@ class Survey:
 
     ``counted`` says that the line numbers are those of the text; otherwise they count from the
     island (see :func:`~diagnoser.scanning.placing.place`). ``earlier`` counts errors before the
-    time that the user asked for.
+    time that the user asked for. ``interrupted`` says that Ctrl-C ended it early.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Survey:
     marks: tuple[Mark, ...] = ()
     earlier: int = 0
     counted: bool = True
+    interrupted: bool = False
 
 
 class Surveyor:
@@ -65,12 +66,17 @@ class Surveyor:
     ) -> Survey:
         """All errors of the first ``limit`` bytes. What the stream raises passes through."""
         state = _State(name, self._since, counted=counting)
-        for found in self._locator.locate(stream, limit, within=within, counting=counting):
-            if isinstance(found, Mark):
-                if len(state.marks) < _MAX_MARKS:
-                    state.marks.append(found)
-            else:
-                state.add(found)
+        located = self._locator.locate(stream, limit, within=within, counting=counting)
+        try:
+            for found in located:
+                if isinstance(found, Mark):
+                    if len(state.marks) < _MAX_MARKS:
+                        state.marks.append(found)
+                else:
+                    state.add(found)
+        except KeyboardInterrupt:
+            # What was found so far is worth having; who asked goes on to end the scan.
+            return replace(state.survey(), interrupted=True)
         return state.survey()
 
     def survey_whole(self, data: bytes, name: str) -> Survey:
