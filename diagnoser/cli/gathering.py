@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence, Sized
 from dataclasses import replace
@@ -11,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diagnoser.cli.greeting import greet
-from diagnoser.cli.progress import Progress
 from diagnoser.cli.scopes import Scope
+from diagnoser.cli.sweeping import Sweep
 from diagnoser.diagnosis import open_case
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
@@ -34,26 +33,19 @@ from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, S
 from diagnoser.probing import Trust
 from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.sources import Input, open_file, read_file, read_stream
-from diagnoser.reading.walking import walk
+from diagnoser.reading.sources import Input, read_file, read_stream
 from diagnoser.scanning import (
     Leftover,
-    Settings,
     Survey,
     build_of,
     drop_headlines,
-    join,
     notice,
     notice_marks,
-    place,
-    plan,
-    run_all,
 )
 
 # What the user names and is no larger is read as a whole, as if it had been pasted.
 _SMALL = 1 << 20
 _MOST_SETTINGS = 12
-_A_JOB = 192 << 20
 
 
 class Gathering:
@@ -131,52 +123,24 @@ class Gathering:
     def _scan(self, path: str, *, quiet: bool) -> None:
         """A directory, an archive or a large file; a file below it without errors is no fault."""
         before = self._size()
-        selection = self._scope.selection
-        found = list(walk(path, selection))
-        self.skipped += [f for f in found if isinstance(f, Skipped)]
-        files = [f for f in found if not isinstance(f, Skipped)]
-        jobs = self._scope.jobs or _jobs(sum(f.size for f in files))
-        errands = [e for f in files for e in plan(f.path, f.size, jobs)]
-        settings = Settings(self._scope.since)
-        with Progress(sum(f.size for f in files), len(errands), quiet=quiet) as progress:
-            parts: list[tuple[int, Survey]] = []
-            done = 0
-            try:
-                for errand, results in run_all(errands, settings, jobs, progress.advance):
-                    done += 1
-                    for result in results:
-                        if errand.part and isinstance(result, Survey):
-                            parts.append((errand.start, result))
-                        else:
-                            self._take(result, errand.path)
-                    following = errands[done] if done < len(errands) else None
-                    if parts and (following is None or following.path != errand.path):
-                        self._take(join(parts), errand.path)
-                        parts = []
-                    progress.tell(len(self.sightings))
-                    cut = [r for r in results if isinstance(r, Survey) and r.interrupted]
-                    if cut:
-                        self._stop(path, f" and the rest of {cut[0].name}", len(errands) - done)
-                        break
-            except KeyboardInterrupt:
-                if parts:
-                    self._take(join(parts), parts[0][1].name)
-                self._stop(path, f" of {len(errands)}", len(errands) - done)
+        sweep = Sweep(path, self._scope, quiet=quiet)
+        try:
+            for found, file in sweep.findings():
+                self._take(found, file)
+        except KeyboardInterrupt:
+            # Between two findings; what was taken stands.
+            self.skipped.append(Skipped(path, "stopped by Ctrl-C: not all of it was read"))
+            sweep.interrupted = True
+        self.interrupted = sweep.interrupted
         if self._size() == before and not self.interrupted:
+            where = "any file below it" if Path(path).is_dir() else "it"
             self.faults.append(
                 InputError(
-                    f"{path}: no error block in it"
-                    if not Path(path).is_dir()
-                    else f"{path}: no error block in any file below it",
+                    f"{path}: no error block in {where}",
                     hint="give the folder of the agent's logs, or paste the error: diagnoser",
                     status=ExitStatus.NO_ERROR_BLOCK,
                 )
             )
-
-    def _stop(self, path: str, which: str, left: int) -> None:
-        self.interrupted = True
-        reason = f"stopped by Ctrl-C: not read are {left} files (or parts){which}"
-        self.skipped.append(Skipped(path, reason))
 
     def _size(self) -> int:
         everything: tuple[Sized, ...] = (
@@ -190,9 +154,6 @@ class Gathering:
         elif isinstance(found, Leftover):
             self._take_leftover(found, path)
         else:
-            if not found.counted:
-                with open_file(Path(path)) as stream:
-                    found = place(found, stream)
             settled = [m for m in found.marks if m.name == "surroundings"]
             self._note(notice_marks(settled, found.name), found.name)
             self.sightings += drop_headlines([s for _, s in found.sightings])
@@ -308,11 +269,6 @@ def _is_large(path: str) -> bool:
         return Path(path).stat().st_size > _SMALL
     except (OSError, ValueError):
         return False
-
-
-def _jobs(size: int) -> int:
-    """Processes for so many bytes: starting one pays from some hundred megabytes on."""
-    return min(4, os.cpu_count() or 1, 1 + size // _A_JOB)
 
 
 def _written(path: Path) -> datetime:

@@ -1,16 +1,27 @@
-"""Runs errands, in this process or in several; what they find comes in the errands' order."""
+"""Runs errands, in this process or in several; what they find comes in the errands' order.
+
+Ctrl-C ends a scan and loses nothing of what was found: each process that is reading gives what it
+has, and that comes before the ``KeyboardInterrupt`` goes on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from types import FrameType
 
 from diagnoser.model import Skipped
 from diagnoser.scanning.errands import Errand, Found, Settings, run
+from diagnoser.scanning.surveying import Survey
+
+# Seconds that workers have to hand over what they found so far.
+_GRACE = 3.0
+_is_reading = False
 
 
 def run_all(
@@ -20,30 +31,74 @@ def run_all(
     meter: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[Errand, list[Found]]]:
     """Every errand with what it found. ``meter`` is told bytes as they are read, or per errand
-    where other processes read. A ``KeyboardInterrupt`` passes through; workers end with it."""
+    where other processes read. Ends early after a survey that was interrupted."""
     if jobs < 2 or len(errands) < 2:
         for errand in errands:
-            yield errand, run(errand, settings, meter)
+            found = run(errand, settings, meter)
+            yield errand, found
+            if any(isinstance(f, Survey) and f.interrupted for f in found):
+                return
         return
-    with ProcessPoolExecutor(min(jobs, len(errands)), initializer=_end_at_once) as pool:
-        waiting = [pool.submit(run, errand, settings) for errand in errands]
+    with ProcessPoolExecutor(min(jobs, len(errands)), initializer=_answer_interrupts) as pool:
+        waiting = [pool.submit(_run, errand, settings) for errand in errands]
+        done = 0
         try:
             for errand, future in zip(errands, waiting, strict=True):
-                try:
-                    found = future.result()
-                except BrokenProcessPool:
-                    # The system ended a worker, as a rule for want of memory.
-                    found = [Skipped(errand.path, "the process that read it was ended")]
+                found = _result(errand, future)
+                done += 1
                 if meter is not None:
                     meter(errand.size)
                 yield errand, found
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _interrupt_workers()
+            wait([f for f in waiting[done:] if not f.cancelled()], _GRACE)
+            for errand, future in zip(errands[done:], waiting[done:], strict=True):
+                if future.done() and not future.cancelled():
+                    yield errand, _result(errand, future)
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
-                with contextlib.suppress(OSError):
-                    child.terminate()
+                child.terminate()
 
 
-def _end_at_once() -> None:
-    """Ctrl-C goes to all processes of a terminal; a worker has nothing to say about it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _result(errand: Errand, future: Future[list[Found]]) -> list[Found]:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        # The system ended a worker, as a rule for want of memory.
+        return [Skipped(errand.path, "the process that read it was ended")]
+
+
+def _interrupt_workers() -> None:
+    """At a terminal they were told already; from elsewhere only this process was."""
+    if os.name == "nt":
+        return
+    for child in multiprocessing.active_children():
+        if child.pid is not None:
+            with contextlib.suppress(OSError):
+                os.kill(child.pid, signal.SIGINT)
+
+
+def _run(errand: Errand, settings: Settings) -> list[Found]:
+    global _is_reading  # noqa: PLW0603  (a signal handler has no other way to know)
+    _is_reading = True
+    try:
+        return run(errand, settings)
+    except KeyboardInterrupt:
+        return [Skipped(errand.path, "stopped by Ctrl-C")]
+    finally:
+        _is_reading = False
+
+
+def _answer_interrupts() -> None:
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    """Once, and only while reading: whatever else a worker does is to hand over its result."""
+    global _is_reading  # noqa: PLW0603
+    if _is_reading:
+        _is_reading = False
+        raise KeyboardInterrupt
