@@ -161,14 +161,15 @@ def _cut(
         headed = head(buffer, top, filled) is not None
         if not headed:
             top = _climb(buffer, top, anchor.above, floor)
-        end, cap = _end_below(buffer, at, filled), top + REACH
-        own = [at]
+        end, settled = _end_below(buffer, at, filled)
+        cap, own = top + REACH, [at]
         while index < count and hits[index][0] < end:
             at = hits[index][0]
             index += 1
             own.append(at)
-            if end - at < ABOVE:
-                end = max(end, _end_below(buffer, at, filled))
+            if not settled and end - at < ABOVE:
+                below, settled = _end_below(buffer, at, filled)
+                end = max(end, below)
         if end > cap:
             end = _part(buffer, own, top, cap)
             while index and hits[index - 1][0] >= end:
@@ -278,20 +279,20 @@ def _climb(buffer: bytearray, line: int, count: int, floor: int) -> int:
     return line
 
 
-def _end_below(buffer: bytearray, at: int, filled: int) -> int:
+def _end_below(buffer: bytearray, at: int, filled: int) -> tuple[int, bool]:
     """Where the text that may belong to a hit ends: at the next entry, or after some lines and
-    all the bars that follow."""
+    all the bars that follow; and whether it is the next entry that ends it."""
     cap = min(filled, at + REACH)
     stop = _NEXT.search(buffer, at, cap)
     if stop is not None:
         cap = stop.end()
+    if buffer.count(b"\n", at, cap) <= _LINES_BELOW:
+        return cap, stop is not None
     line = at
     for _ in range(_LINES_BELOW):
         line = buffer.find(b"\n", line, cap) + 1
-        if not line:
-            return cap
     bars = _BARS.match(buffer, line, cap)
-    return bars.end() if bars is not None else line
+    return (bars.end() if bars is not None else line), False
 
 
 def _part(buffer: bytearray, hits: list[int], top: int, cap: int) -> int:

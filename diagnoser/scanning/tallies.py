@@ -20,16 +20,17 @@ _STAMP = re.compile(
 
 def stamp_of(data: bytes) -> str | None:
     """The first time that an entry of a log shows, as ISO 8601."""
-    found = _STAMP.search(data)
+    found = _STAMP.match(data) or _STAMP.search(data)
     return None if found is None else iso_time(found[0].decode("utf-8", "replace"))
 
 
 def last_stamp_of(data: bytes) -> str | None:
     """The last time that ``data`` shows: that of the entry which a block below it belongs to."""
-    found = None
-    for found in _STAMP.finditer(data):  # noqa: B007
-        pass
-    return None if found is None else iso_time(found[0].decode("utf-8", "replace"))
+    for line in reversed(data.split(b"\n")):
+        found = _STAMP.search(line)
+        if found is not None:
+            return iso_time(found[0].decode("utf-8", "replace"))
+    return None
 
 
 class Tally:
