@@ -29,6 +29,10 @@ _CHUNK = 1 << 20
 _SEARCH = 1 << 20
 # Transcripts and checker output in the midst of a log.
 _EVIDENCE = (b"CONNECTED(0", b"Verifying connection to ")
+MARKED = (
+    *(Anchor(text, 0, "evidence") for text in _EVIDENCE),
+    *(Anchor(text.encode(), 0, "surroundings") for text in ANCHORS),
+)
 _ENTRY = re.compile(rb"\n(?=" + ENTRY.pattern + rb")")
 
 
@@ -160,8 +164,7 @@ def _text(
         yield surveyor.survey_whole(whole, name)
         return
     if wide is not None:
-        chunks = iter(lambda: stream.read(_CHUNK), b"")
-        stream = cast("BinaryIO", Pipe(narrowed(chunks, wide)))
+        stream = _narrowed(stream, wide)
     # A plain file is read once more for the few lines that matter.
     survey = surveyor.survey(stream, name, counting=not is_file or wide is not None)
     yield survey
@@ -180,9 +183,7 @@ def _kept(stream: BinaryIO, name: str, *, surveyed: bool) -> Iterator[Found]:
 
 @cache
 def _surveyor(settings: Settings) -> Surveyor:
-    evidence = (Anchor(text, 0, "evidence") for text in _EVIDENCE)
-    settled = (Anchor(text.encode(), 0, "surroundings") for text in ANCHORS)
-    return Surveyor((*evidence, *settled), settings.since)
+    return Surveyor(MARKED, settings.since)
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:
@@ -190,6 +191,11 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     while len(data) < size and (more := stream.read(size - len(data))):
         data += more
     return data
+
+
+def _narrowed(stream: BinaryIO, encoding: str) -> BinaryIO:
+    chunks = iter(lambda: stream.read(_CHUNK), b"")
+    return cast("BinaryIO", Pipe(narrowed(chunks, encoding)))
 
 
 def _rejoined(head: bytes, stream: BinaryIO) -> BinaryIO:

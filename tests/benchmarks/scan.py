@@ -182,8 +182,8 @@ def main() -> None:
                 for kind, whole in (("gzip", packed), ("zip", archive)):
                     commands = {
                         "rg": ["sh", "-c", pipe],
-                        "one": scan(made, 1),
-                        "two": scan(made, 2),
+                        "one": scan(whole, 1),
+                        "two": scan(whole, 2),
                     }
                     title = f"1 % errors, {kind} (against zcat \\| rg)"
                     print(row(title, commands, start_up, wanted.rounds, out), flush=True)
