@@ -11,7 +11,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import ahocorasick_rs
 
@@ -53,8 +53,7 @@ class Anchor:
     mark: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Island:
+class Island(NamedTuple):
     """The bytes around one or more hits; ``offset`` counts from the start of the stream.
 
     ``line`` is the number of its first line, from 1, where lines are counted. ``before`` is the

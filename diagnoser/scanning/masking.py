@@ -27,10 +27,15 @@ def body_of(data: bytes) -> int:
     return head.end() if head is not None else 0
 
 
-def mask(data: bytes) -> bytes:
-    """``data`` without times, GUIDs and numbers of events."""
-    body = _EVENT.sub(b"", data[body_of(data) :])
-    return _cut(_cut(body, _GUID, _BEFORE_GUID), _CLOCK, _BEFORE_CLOCK)
+def mask(body: bytes) -> bytes:
+    """The body of an entry without times, GUIDs and numbers of events."""
+    if b' id="' in body:
+        body = _EVENT.sub(b"", body)
+    if _GUID.search(body) is not None:
+        body = _cut(body, _GUID, _BEFORE_GUID)
+    if _CLOCK.search(body) is not None:
+        body = _cut(body, _CLOCK, _BEFORE_CLOCK)
+    return body
 
 
 def _cut(data: bytes, pattern: re.Pattern[bytes], before: int) -> bytes:
@@ -42,8 +47,8 @@ def _cut(data: bytes, pattern: re.Pattern[bytes], before: int) -> bytes:
         if pattern is _CLOCK and not _HOUR.search(data[max(0, start - 3) : start]):
             continue
         floor = max(last, start - before)
-        while start > floor and data[start - 1] in _OF_TIMES:
-            start -= 1
+        kept = data[floor:start].rstrip(_OF_TIMES)
+        start = floor + len(kept)
         parts.append(data[last:start])
         last = match.end()
     if not parts:
@@ -53,4 +58,4 @@ def _cut(data: bytes, pattern: re.Pattern[bytes], before: int) -> bytes:
 
 
 # What dates and GUIDs are written with: 2026-11-20T, 11/22/18 8, 4f2a9c1e.
-_OF_TIMES = frozenset(b"0123456789abcdefABCDEF-/.T ,")
+_OF_TIMES = b"0123456789abcdefABCDEF-/.T ,"

@@ -95,7 +95,8 @@ class _State:
     the hash is keyed anew in every run, so nobody can prepare two that collide."""
 
     def __init__(self, name: str, since: str | None, *, counted: bool) -> None:
-        self.name, self.since, self._counted = name, since, counted
+        self.name, self._counted = name, counted
+        self.since = None if since is None else since.encode()
         self.marks: list[Mark] = []
         self._tallies: dict[object, tuple[int, Tally]] = {}
         self._known: dict[int, tuple[Tally, ...]] = {}
@@ -105,15 +106,15 @@ class _State:
 
     def add(self, island: Island) -> None:
         data = island.data
-        exact = hash(data[body_of(data) :])
+        body = data[body_of(data) :]
+        exact = hash(body)
         tallies = self._known.get(exact)
         if tallies is None:
-            masked = hash(mask(data))
+            masked = hash(mask(body))
             tallies = self._known.get(masked)
             if tallies is None:
                 self._parse(island, exact, masked)
                 return
-            self._remember(exact, tallies)
         if tallies:
             at = _time_of(island)
             if self.since is not None and at is not None and at < self.since:
@@ -134,7 +135,7 @@ class _State:
         stamp = _time_of(island)
         whole = True
         for block in reading.blocks:
-            at = block.occurred_at or stamp
+            at = block.occurred_at.encode() if block.occurred_at else stamp
             if self.since is not None and at is not None and at < self.since:
                 self._earlier += 1
                 # Its tally may not exist: it is parsed again when it comes within the time.
@@ -181,7 +182,7 @@ class _State:
         )
 
 
-def _time_of(island: Island) -> str | None:
+def _time_of(island: Island) -> bytes | None:
     found = stamp_of(island.data)
     if found is None and island.before:
         found = last_stamp_of(island.before)
