@@ -180,3 +180,14 @@ def test_the_same_error_at_other_times_is_one_case_with_a_time_line(tmp_path: Pa
         done.stdout
     )
     assert "▃ ▆ █" in done.stdout
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_of_a_tar_file_cannot_fill_the_memory(tmp_path: Path, kind: bytes) -> None:
+    member = tarfile.TarInfo("long")
+    member.type, member.size = kind, 8 << 30
+    packed = tmp_path / "a.tar"
+    packed.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + b"x" * 100_000)
+    found = list(expand(io.BytesIO(packed.read_bytes()), "a.tar", Limits()))
+    assert [type(f) for f in found] == [Skipped]
+    assert "a header of" in found[0].reason  # type: ignore[union-attr]

@@ -15,12 +15,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
 from diagnoser.model import Skipped
 from diagnoser.reading.inflating import Damaged, Decompressor, Limits, Pipe, TooLarge, inflate
 
 _HEAD = 512
+_BEFORE_A_MEMBER = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+_LONGEST_HEADER = 1 << 20
+_MOST_ASKED = 3
 # bz2, lzma and zlib damage, a short archive, an unknown method, a password.
 _BROKEN = (
     Damaged, zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError,
@@ -111,12 +117,31 @@ def expand(
         yield Skipped(name, f"archives nested more than {limits.depth} deep are not looked into")
         return
     if maker is not None:
-        inner = inflate(_rejoined(head, stream, name), maker, limits)
-        yield from expand(_stream(inner), name, limits, depth + 1)
+        inner = _Whole(inflate(_rejoined(head, stream, name), maker, limits))
+        yield from expand(_stream(iter(inner)), name, limits, depth + 1)
+        if inner.end is not None:
+            yield Skipped(name, inner.end)
     elif is_tar:
         yield from _tar(_rejoined(head, stream, name), name, limits, depth)
     else:
         yield from _zip(head, stream, name, limits, depth)
+
+
+class _Whole:
+    """Chunks as far as they go; ``end`` says what cut them off. What came before is worth having:
+    the newest archive of a machine that fails is the one that was cut."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.end: str | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except TooLarge as error:
+            self.end = str(error)
+        except _BROKEN as error:
+            self.end = f"{_reason(error)}; read as far as it goes"
 
 
 def _stream(chunks: Iterator[bytes]) -> BinaryIO:
@@ -136,10 +161,42 @@ def _rejoined(head: bytes, stream: BinaryIO, _: str) -> BinaryIO:
     return _stream(chunks())
 
 
+class _Header(tarfile.TarInfo):
+    """A header that may not say that a name is longer than any name is: tarfile reads names, and
+    what else stands before a member (pax), as a whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """As its base; raises ``TooLarge``, which ends the archive."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _BEFORE_A_MEMBER and found.size > _LONGEST_HEADER:
+            raise TooLarge(f"a header of {found.size} bytes; the rest was left")
+        return found
+
+
+class _Ending:
+    """A stream that ends once. Skipping a member that says it has more bytes than there are,
+    tarfile asks for each 10 kB of them."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = inner
+        self._asked = 0
+
+    def read(self, size: int) -> bytes:
+        """As the stream; raises ``EOFError`` for who goes on asking."""
+        data = self._inner.read(size)
+        if not data:
+            self._asked += 1
+            if self._asked > _MOST_ASKED:
+                raise EOFError("unexpected end of data")
+        return data
+
+
 def _tar(stream: BinaryIO, name: str, limits: Limits, depth: int) -> Iterator[Source | Skipped]:
     members = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        source = cast("BinaryIO", _Ending(stream))
+        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
             for member in archive:
                 if not member.isfile():
                     continue
