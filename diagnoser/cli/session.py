@@ -56,6 +56,7 @@ from diagnoser.probing import (
     system_vantage,
 )
 
+_MOST_TOLD = 10
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
 
 
@@ -84,11 +85,20 @@ def scan(paths: Sequence[str], settings: Settings) -> int:
     if not diagnoses:
         for fault in faults:
             explain_failure(fault)
+        _tell_skipped(skipped)
         if settings.form == "json":
             _deliver(report, replace(settings, bundle=None), blocks)
         return next((f.status for f in faults), ExitStatus.NO_ERROR_BLOCK)
     _deliver(report, settings, blocks)
     return exit_status(diagnoses, settings)
+
+
+def _tell_skipped(skipped: Sequence[Skipped]) -> None:
+    """What was not read may hold the error that was not found; no report says it."""
+    for one in skipped[:_MOST_TOLD]:
+        say(f"diagnoser: left out: {one.source}: {one.reason}")
+    if len(skipped) > _MOST_TOLD:
+        say(f"diagnoser: left out: {len(skipped) - _MOST_TOLD} others; --format json lists all")
 
 
 def check(

@@ -29,7 +29,7 @@ def few_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
     for form in forms:
         texts = form.anchors if len(form.anchors) <= _MANY else form.anchors[:1]
         for text in _merged(texts):
-            found.setdefault(text.encode(), Anchor(text.encode(), form.above))
+            found.setdefault(text.encode(), _anchor(form, text))
     for label in _labels():
         # Without its first letter a label fits whichever case it begins with.
         stem = label[1:] if len(label) > _SHORTEST else label
@@ -44,12 +44,16 @@ def all_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
     found: dict[bytes, Anchor] = {}
     for form in forms:
         for text in form.anchors:
-            found.setdefault(text.encode(), Anchor(text.encode(), form.above))
+            found.setdefault(text.encode(), _anchor(form, text))
     for label in _labels():
         for spelling in {label, label.capitalize(), label.title(), label.upper()}:
             for data in _encoded(spelling, PAGES):
                 found.setdefault(data, Anchor(data))
     return _distinct(found.values())
+
+
+def _anchor(form: Form, text: str) -> Anchor:
+    return Anchor(text.encode(), form.above, spans=text in form.spans)
 
 
 def _labels() -> tuple[str, ...]:

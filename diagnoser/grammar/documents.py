@@ -46,6 +46,7 @@ def frame(page: Page) -> Iterator[Framed]:
     """The REST error documents of a page in order."""
     past = 0
     failed: set[int] = set()
+    closed: set[int] = set()
     for mark in _MARK.finditer(page.text):
         if mark.start() < past:
             continue
@@ -58,13 +59,15 @@ def frame(page: Page) -> Iterator[Framed]:
             end = start + length
             if end <= mark.start():
                 failed.add(start)
+                if length:
+                    closed.add(start)
                 continue
             past = end
             if _chain(document, Location(page.source, 1)):
                 yield _framed(page, start, end)
             break
         else:
-            if (cut := _cut_off(page, mark.start(), past)) is not None:
+            if (cut := _cut_off(page, mark.start(), past, closed)) is not None:
                 past = cut[1]
                 yield _framed(page, *cut)
 
@@ -84,7 +87,7 @@ def _openings(page: Page, mark: int) -> Iterator[int]:
     """Braces that may open the document around ``mark``, the nearest line first, leftmost first."""
     index, column = page.place(mark)
     begin = max(0, column - 4096)
-    braces = islice(_BRACE.finditer(page.raw[index][begin:column]), 8)
+    braces = islice(_BRACE.finditer(page.raw[index][begin : column + 1]), 8)
     shift = page.offset(index) + begin
     yield from (shift + brace.start() for brace in braces)
     for above in range(index, max(-1, index - ABOVE), -1):
@@ -93,12 +96,15 @@ def _openings(page: Page, mark: int) -> Iterator[int]:
             yield page.offset(above) + len(text) - len(text.lstrip())
 
 
-def _cut_off(page: Page, mark: int, past: int) -> tuple[int, int] | None:
-    """A document that ends too early: its line begins with a brace and names a module."""
+def _cut_off(page: Page, mark: int, past: int, closed: set[int]) -> tuple[int, int] | None:
+    """A document that ends too early: its line begins with a brace and names a module.
+
+    What begins at one of ``closed`` ended above the mark.
+    """
     index, _ = page.place(mark)
     for above in range(index, max(-1, index - 4), -1):
         start = page.offset(above)
-        if start < past:
+        if start < past or start in closed:
             return None
         if page.raw[above].lstrip().startswith("{"):
             end = index

@@ -46,9 +46,10 @@ class Form:
 
     Every block of the form holds at least one of ``anchors`` (letter for letter) within its first
     lines, and at most ``above`` lines of it stand above the first anchor: by them a block is found
-    in gigabytes. Rare strings make good anchors; one that ordinary lines hold makes a scan slow.
-    The labels of the catalogue are anchors of labelled and flattened blocks, and of headlines.
-    A framer looks at no more than ``CONTEXT`` lines above a block and ``REACH`` below it.
+    in gigabytes. A block with one of ``spans`` may go on in the next entry of the log. Rare strings
+    make good anchors; one that ordinary lines hold makes a scan slow. The labels of the catalogue
+    are anchors of labelled and flattened blocks, and of headlines. A framer looks at no more than
+    ``CONTEXT`` lines above a block and ``REACH`` below it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Form:
     sample: str
     anchors: tuple[str, ...] = ()
     above: int = 4
+    spans: tuple[str, ...] = ()
 
 
 # How far beyond its block a framer may look, so that a piece of a log frames like the whole.

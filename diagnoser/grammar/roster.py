@@ -82,6 +82,7 @@ FORMS: tuple[Form, ...] = (
         "session-tls.log",
         sessions.ANCHORS,
         above=0,
+        spans=(sessions.TLS,),
     ),
     Form(
         registrations.NAME,

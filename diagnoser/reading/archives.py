@@ -200,6 +200,10 @@ def _tar(stream: BinaryIO, name: str, limits: Limits, depth: int) -> Iterator[So
             for member in archive:
                 if not member.isfile():
                     continue
+                if member.issparse():
+                    # Its holes may be of any size, and nothing in the archive pays for them.
+                    yield Skipped(f"{name}!/{member.name}", "a sparse file")
+                    continue
                 members += 1
                 if members > limits.members:
                     yield Skipped(name, f"more than {limits.members} members; the rest was left")

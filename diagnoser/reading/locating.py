@@ -45,12 +45,14 @@ class Anchor:
     """Bytes that a block of some form holds, and how many of its lines may stand above them.
 
     With a ``mark`` it is no error that they announce, but something that the reader of the whole
-    wants to know of (a transcript, a proxy setting): hits come as :class:`Mark`.
+    wants to know of (a transcript, a proxy setting): hits come as :class:`Mark`. A block with an
+    anchor that ``spans`` may go on in the next entry.
     """
 
     text: bytes
     above: int = 4
     mark: str | None = None
+    spans: bool = False
 
 
 class Island(NamedTuple):
@@ -160,14 +162,14 @@ def _cut(
         headed = head(buffer, top, filled) is not None
         if not headed:
             top = _climb(buffer, top, anchor.above, floor)
-        end, settled = _end_below(buffer, at, filled)
+        end, settled = _end_below(buffer, at, filled, spans=anchor.spans)
         cap, own = top + REACH, [at]
         while index < count and hits[index][0] < end:
-            at = hits[index][0]
+            at, anchor = hits[index]
             index += 1
             own.append(at)
-            if not settled and end - at < ABOVE:
-                below, settled = _end_below(buffer, at, filled)
+            if anchor.spans or (not settled and end - at < ABOVE):
+                below, settled = _end_below(buffer, at, filled, spans=anchor.spans)
                 end = max(end, below)
         if end > cap:
             end = _part(buffer, own, top, cap)
@@ -278,11 +280,14 @@ def _climb(buffer: bytearray, line: int, count: int, floor: int) -> int:
     return line
 
 
-def _end_below(buffer: bytearray, at: int, filled: int) -> tuple[int, bool]:
-    """Where the text that may belong to a hit ends: at the next entry, or after some lines and
-    all the bars that follow; and whether it is the next entry that ends it."""
+def _end_below(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple[int, bool]:
+    """Where the text that may belong to a hit ends: at the next entry (with ``spans``, the one
+    after it), or after some lines and all the bars that follow; and whether it is an entry that
+    ends it."""
     cap = min(filled, at + REACH)
     stop = _NEXT.search(buffer, at, cap)
+    if spans and stop is not None:
+        stop = _NEXT.search(buffer, stop.end(), cap)
     if stop is not None:
         cap = stop.end()
     if buffer.count(b"\n", at, cap) <= _LINES_BELOW:

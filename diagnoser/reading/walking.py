@@ -20,6 +20,7 @@ _ROTATED = re.compile(
     re.IGNORECASE,
 )
 _MAX_DEPTH = 64
+_KERNEL = ("/proc", "/sys", "/dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ def rotation_order(name: str) -> tuple[str, int, str]:
 def _below(
     root: str, directory: str, selection: Selection, seen: set[tuple[int, int]], depth: int
 ) -> Iterator[Found | Skipped]:
-    if depth > _MAX_DEPTH:
-        yield Skipped(directory, f"directories nested more than {_MAX_DEPTH} deep were left")
-        return
     try:
+        if (reason := _barred(directory, depth)) is not None:
+            yield Skipped(directory, reason)
+            return
         with os.scandir(directory) as entries:
             found = sorted(entries, key=lambda e: rotation_order(e.name))
     except OSError as error:
@@ -114,7 +115,7 @@ def _below(
             yield from _below(root, entry.path, selection, seen, depth + 1)
         elif not selection.covers(relative):
             continue
-        elif not stat.S_ISREG(status.st_mode):
+        elif not _is_plain(entry, status):
             yield Skipped(entry.path, "is no regular file")
         elif entry.is_symlink() and _is_under(entry.path, root):
             # Its target is met by its own name.
@@ -125,6 +126,26 @@ def _below(
             yield Found(entry.path, status.st_size)
     if old:
         yield Skipped(directory, f"{old} files were last changed before --since")
+
+
+def _barred(directory: str, depth: int) -> str | None:
+    if depth > _MAX_DEPTH:
+        return f"directories nested more than {_MAX_DEPTH} deep were left"
+    if _is_of_the_kernel(directory):
+        return "a directory of the kernel, which holds no logs"
+    return None
+
+
+def _is_plain(entry: os.DirEntry[str], status: os.stat_result) -> bool:
+    leaves = entry.is_symlink() and _is_of_the_kernel(entry.path)
+    return stat.S_ISREG(status.st_mode) and not leaves
+
+
+def _is_of_the_kernel(path: str) -> bool:
+    """Whether it lies in /proc, /sys or /dev: files there never end, or wait for ever, and
+    /proc/PID/root leads to everything again."""
+    place = os.path.realpath(path)
+    return any(place == top or place.startswith(top + "/") for top in _KERNEL)
 
 
 def _is_under(path: str, root: str) -> bool:

@@ -83,6 +83,24 @@ _SECRETS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
+    # <password>…</password>, also <ns:AdminPassword encrypted="no">, as settings and SOAP have it.
+    (
+        Secret.SECRET,
+        re.compile(
+            rf"<(?:[\w-]{{1,40}}:)?[\w-]{{0,40}}?(?:{_WORDS})(?:\s[^<>]{{0,200}})?>\s{{0,20}}"
+            r"(?!\[)(?P<value>[^<>]{1,4000}?)\s{0,20}</",
+            re.IGNORECASE,
+        ),
+    ),
+    # Signed addresses of Azure and AWS: who has the signature needs no login.
+    (
+        Secret.SECRET,
+        re.compile(
+            r"[?&;](?:sig|signature|x-amz-signature|x-amz-credential|x-goog-signature)="
+            r"(?!\[)(?P<value>[^\s\"'&;<>]{1,4000})",
+            re.IGNORECASE,
+        ),
+    ),
     *(
         (Secret.SECRET, re.compile(rf"{_OPTION}{value}"))
         for value in (r"(?P<open>[\"'])(?P<value>[^\"'\r\n]{1,400})(?P=open)", _BARE)

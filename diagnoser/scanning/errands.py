@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from diagnoser.errors import DiagnoserError, InputError
 from diagnoser.evidence import HEAD, detect
+from diagnoser.grammar import FORMS
 from diagnoser.model import Skipped
 from diagnoser.reading.archives import expand, is_packed
 from diagnoser.reading.encodings import narrowed, wide_encoding
@@ -33,6 +34,7 @@ MARKED = (
     *(Anchor(text, 0, "evidence") for text in _EVIDENCE),
     *(Anchor(text.encode(), 0, "surroundings") for text in ANCHORS),
 )
+_SPANNING = tuple(text.encode() for form in FORMS for text in form.spans)
 _ENTRY = re.compile(rb"\n(?=" + ENTRY.pattern + rb")")
 
 
@@ -85,15 +87,25 @@ def plan(path: str, size: int, jobs: int) -> list[Errand]:
                 return [Errand(path, size)]
             for planned in range(step, size - PART // 2, step):
                 stream.seek(planned)
-                found = _ENTRY.search(stream.read(_SEARCH))
-                if found is not None:
-                    borders.append(planned + found.end())
+                border = find_border(stream.read(_SEARCH))
+                if border is not None:
+                    borders.append(planned + border)
     except (OSError, DiagnoserError):
         return [Errand(path, size)]
     if len(borders) == 1:
         return [Errand(path, size)]
     ends = [*borders[1:], size]
     return [Errand(path, b - a, a, part=True) for a, b in zip(borders, ends, strict=True)]
+
+
+def find_border(data: bytes) -> int | None:
+    """Where an entry begins that no error above goes on in."""
+    top = 0
+    for found in _ENTRY.finditer(data):
+        if top and not any(data.find(text, top, found.end()) >= 0 for text in _SPANNING):
+            return found.end()
+        top = found.end()
+    return None
 
 
 def run(

@@ -15,10 +15,11 @@ _HEAD = re.compile(
     rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d[^ \n]{0,10}(?: \[0x[0-9A-Fa-f]{1,16}\]){0,2}"
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
 )
-# What stands before the minutes of a clock; an IPv6 address has none.
-_HOUR = re.compile(rb"(?:[T ]\d\d| \d)\Z")
-# Eight digits before a GUID's first hyphen, and a date before a clock.
-_BEFORE_GUID, _BEFORE_CLOCK = 8, 13
+# What stands before that: eight digits of a GUID; day and hour of a clock. A clock without a day is
+# no time that ``identity`` knows, so it stays.
+_GUID_HEAD = re.compile(rb"[0-9A-Fa-f]{8}\Z")
+_CLOCK_HEAD = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2})\Z")
+_GUID_REACH, _CLOCK_REACH = 8, 14
 
 
 def body_of(data: bytes) -> int:
@@ -32,30 +33,25 @@ def mask(body: bytes) -> bytes:
     if b' id="' in body:
         body = _EVENT.sub(b"", body)
     if _GUID.search(body) is not None:
-        body = _cut(body, _GUID, _BEFORE_GUID)
+        body = _cut(body, _GUID, _GUID_HEAD, _GUID_REACH)
     if _CLOCK.search(body) is not None:
-        body = _cut(body, _CLOCK, _BEFORE_CLOCK)
+        body = _cut(body, _CLOCK, _CLOCK_HEAD, _CLOCK_REACH)
     return body
 
 
-def _cut(data: bytes, pattern: re.Pattern[bytes], before: int) -> bytes:
-    """``data`` without the matches of ``pattern`` and the digits of the same thing before them."""
+def _cut(data: bytes, pattern: re.Pattern[bytes], before: re.Pattern[bytes], reach: int) -> bytes:
+    """``data`` without the matches of ``pattern`` that ``before`` stands in front of, and that."""
     parts: list[bytes] = []
     last = 0
     for match in pattern.finditer(data):
-        start = match.start()
-        if pattern is _CLOCK and not _HOUR.search(data[max(0, start - 3) : start]):
+        at = match.start()
+        floor = max(last, at - reach)
+        head = before.search(data[floor:at])
+        if head is None:
             continue
-        floor = max(last, start - before)
-        kept = data[floor:start].rstrip(_OF_TIMES)
-        start = floor + len(kept)
-        parts.append(data[last:start])
+        parts.append(data[last : floor + head.start()])
         last = match.end()
     if not parts:
         return data
     parts.append(data[last:])
     return b"*".join(parts)
-
-
-# What dates and GUIDs are written with: 2026-11-20T, 11/22/18 8, 4f2a9c1e.
-_OF_TIMES = b"0123456789abcdefABCDEF-/.T ,"

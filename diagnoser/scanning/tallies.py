@@ -14,7 +14,7 @@ _MOST_MINUTES = 20_000
 _HYPHEN, _T = ord("-"), ord("T")
 _STAMP = re.compile(
     rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d"
+    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?"
     rb"|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M"
 )
 

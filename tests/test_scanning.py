@@ -1,0 +1,273 @@
+"""A scan may take every short cut, as long as nobody can tell: it is compared with plain reading."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import string
+from collections import Counter
+from collections.abc import Callable
+from typing import BinaryIO, cast
+
+import pytest
+from corpus import SAMPLES as FOLDER
+from corpus import line, samples
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from diagnoser.grammar import FORMS, read_blocks
+from diagnoser.grammar.anchors import all_anchors, few_anchors
+from diagnoser.grammar.identity import identity
+from diagnoser.model import ErrorBlock
+from diagnoser.reading import locating
+from diagnoser.reading.encodings import decode
+from diagnoser.reading.locating import MAX_ANCHORS, Island, Locator
+from diagnoser.scanning import Survey, errands, join, place
+from diagnoser.scanning.masking import body_of, mask
+from diagnoser.scanning.surveying import Surveyor
+
+SURVEYOR = Surveyor(errands.MARKED)
+# Entries of a log: what begins with a stamp or is one line of JSON or an event.
+ENTRIES = [
+    (path.name, decode(path.read_bytes()).rstrip("\n") + "\n")
+    for path in sorted(FOLDER.iterdir())
+    if path.name != "README.md" and locating.HEAD.match(path.read_bytes())
+]
+ALL = samples()
+GAP = "\n\n\n\n"
+SHORT = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def stream_of(data: bytes) -> BinaryIO:
+    return io.BytesIO(data)
+
+
+def placed(survey: Survey, data: bytes) -> Survey:
+    return place(survey, stream_of(data))
+
+
+def told(blocks: list[ErrorBlock]) -> Counter[object]:
+    return Counter(
+        (tuple(f.name for f in b.frames), tuple(f.message for f in b.frames)) for b in blocks
+    )
+
+
+def lines_of(blocks: list[ErrorBlock]) -> dict[object, int]:
+    """Each error and the line that it first stands in."""
+    found: dict[object, int] = {}
+    for block in blocks:
+        key = identity(block)
+        found[key] = min(found.get(key, block.at.line), block.at.line)
+    return found
+
+
+def noise(chance: random.Random, most: int) -> str:
+    return "".join(line(chance) for _ in range(chance.randrange(most + 1)))
+
+
+def mixed(chosen: list[tuple[str, str]], number: int) -> str:
+    """Samples with entries of a log between them, and enough of it that islands are cut."""
+    chance = random.Random(number)
+    parts = [noise(chance, 30)]
+    for _, text in chosen:
+        parts += [GAP, text, GAP, line(chance), noise(chance, 30)]
+    return "".join(parts)
+
+
+@SHORT
+@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=5), st.integers(0, 1 << 20))
+def test_a_survey_gives_what_reading_the_whole_gives(
+    chosen: list[tuple[str, str]], number: int
+) -> None:
+    text = mixed(chosen, number)
+    whole = list(read_blocks(text, "x").blocks)
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    assert lines_of([s.block for _, s in survey.sightings]) == lines_of(whole)
+    counts = Counter({identity(s.block): s.count for _, s in survey.sightings})
+    assert counts == Counter(identity(b) for b in whole)
+
+
+@SHORT
+@given(st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=6), st.integers(0, 1 << 20))
+def test_entries_need_no_gap_between_them(chosen: list[tuple[str, str]], number: int) -> None:
+    chance = random.Random(number)
+    text = "".join(noise(chance, 4) + sample for _, sample in chosen) + line(chance)
+    whole = list(read_blocks(text, "x").blocks)
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    assert lines_of([s.block for _, s in survey.sightings]) == lines_of(whole)
+
+
+@SHORT
+@given(
+    st.lists(st.sampled_from(ALL), min_size=1, max_size=5),
+    st.integers(0, 1 << 20),
+    st.sampled_from(["\n", "\r\n", "\r\r\n"]),
+    st.data(),
+)
+def test_the_parts_of_a_text_joined_give_the_whole(
+    chosen: list[tuple[str, str]], number: int, end: str, data: st.DataObject
+) -> None:
+    text = mixed(chosen, number).replace("\n", end).encode()
+    planned = data.draw(st.integers(0, len(text)))
+    found = errands.find_border(text[planned:])
+    assume(found is not None)
+    assert found is not None
+    border = planned + found
+    parts = [
+        (0, SURVEYOR.survey(stream_of(text[:border]), "x", counting=False)),
+        (border, SURVEYOR.survey(stream_of(text[border:]), "x", counting=False)),
+    ]
+    once = placed(SURVEYOR.survey(stream_of(text), "x", counting=False), text)
+    twice = placed(join(parts), text)
+    counted = SURVEYOR.survey(stream_of(text), "x")
+
+    def content(survey: Survey) -> list[object]:
+        return [
+            (s.block.at, [f.name for f in s.block.frames], s.count, s.first_seen, s.times)
+            for _, s in survey.sightings
+        ]
+
+    assert content(once) == content(twice) == content(counted)
+
+
+class Drip:
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, most: int) -> None:
+        self._inner, self._most = io.BytesIO(data), most
+
+    def readinto(self, room: memoryview) -> int:
+        return self._inner.readinto(room[: self._most])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.sampled_from(ALL), min_size=1, max_size=3),
+    st.integers(0, 1 << 20),
+    st.integers(300, 9000),
+    st.integers(1, 400),
+)
+def test_small_windows_and_slow_pipes_change_nothing(
+    chosen: list[tuple[str, str]], number: int, chunk: int, most: int
+) -> None:
+    """The window is moved many times within one text, as it is in a large one."""
+    text = mixed(chosen, number).encode()
+    whole = list(SURVEYOR._locator.locate(stream_of(text)))
+    reach, above = 16 << 10, 4 << 10
+    assume(all(len(i.data) < reach for i in whole if isinstance(i, Island)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locating, "CHUNK", chunk)
+        patch.setattr(locating, "REACH", reach)
+        patch.setattr(locating, "ABOVE", above)
+        slow = cast("BinaryIO", Drip(text, most))
+        cut = list(SURVEYOR._locator.locate(slow))
+    assert cut == whole
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 50), st.integers(0, 3 << 10), st.integers(300, 2000))
+def test_islands_never_overlap_and_are_bytes_of_the_text(
+    hits: int, between: int, chunk: int
+) -> None:
+    """Hits in a text without any line end, where nothing says where an entry begins."""
+    text = (b"Error code: 307 " + b"x" * between) * hits
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locating, "CHUNK", chunk)
+        patch.setattr(locating, "REACH", 2048)
+        patch.setattr(locating, "ABOVE", 512)
+        found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
+    end = 0
+    for island in found:
+        assert island.offset >= end
+        assert text[island.offset : island.offset + len(island.data)] == island.data
+        assert len(island.data) <= 2048 + 512
+        end = island.offset + len(island.data)
+    covered = sum(i.data.count(b"rror code") for i in found)
+    assert covered >= hits - len(found)
+
+
+DIGITS = re.compile(r"\d+")
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([t for _, t in ALL] + [t for _, t in ENTRIES]), st.data())
+def test_what_is_counted_without_being_read_is_the_same_error(
+    text: str, data: st.DataObject
+) -> None:
+    """Entries whose masked bytes agree are errors that agree: here in one number at a time."""
+    # The zone of a stamp tells some forms: 17 minutes are no zone.
+    numbers = [m for m in DIGITS.finditer(text) if text[m.start() - 1 : m.start()] not in "+-"]
+    place = data.draw(st.sampled_from(numbers))
+    other = data.draw(st.text("0123456789", min_size=len(place[0]), max_size=len(place[0])))
+    changed = text[: place.start()] + other + text[place.end() :]
+    if masked(changed.encode()) == masked(text.encode()):
+        assert [identity(b) for b in read_blocks(changed, "x").blocks] == [
+            identity(b) for b in read_blocks(text, "x").blocks
+        ]
+
+
+def masked(entry: bytes) -> bytes:
+    return mask(entry[body_of(entry) :])
+
+
+HEX = st.text("0123456789abcdef", min_size=1, max_size=4)
+HEAD = "2026-11-20T10:15:00:123+01:00 10060 E02720133: "
+CLOCKS = (
+    "",
+    " 10:20:30",
+    " 2026-11-20 10:20:30",
+    " 1/2/26 8:20:30 PM",
+    " at 10:20:30",
+    "T10:20:30",
+)
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_nothing_but_times_and_identifiers_is_masked(clock: str, data: st.DataObject) -> None:
+    """Hosts, addresses, ports and codes stay, whatever time is written behind them."""
+    kinds: tuple[tuple[Callable[[str], str], st.SearchStrategy[str]], ...] = (
+        (lambda v: f"| port: {v}", st.integers(1, 65535).map(str)),
+        (lambda v: f"connect to {v}", st.integers(1, 65535).map(lambda p: f"eu8.acronis.com:{p}")),
+        (lambda v: f"error 0x{v}", st.integers(1, 1 << 31).map("{:x}".format)),
+        (lambda v: f'"code":{v},', st.integers(1, 1 << 31).map(str)),
+        (lambda v: f"| address: {v}", st.ip_addresses(v=4).map(str)),
+        (lambda v: f"| address: {v}", st.ip_addresses(v=6).map(str)),
+        (lambda v: f"| address: [{v}]:443", st.ip_addresses(v=6).map(str)),
+        (lambda v: f"host {v}", st.text(string.ascii_lowercase, min_size=1, max_size=9)),
+    )
+    write, values = data.draw(st.sampled_from(kinds))
+    one, other = data.draw(values), data.draw(values)
+    assume(one != other)
+    same = masked(f"{HEAD}{write(one)}{clock}\n".encode())
+    assert same != masked(f"{HEAD}{write(other)}{clock}\n".encode())
+
+
+def test_the_anchors_fit_the_vector_search() -> None:
+    """Beyond 64 patterns the automaton is 15 times slower: whoever adds a form or a language with
+    new spellings must say which of them are looked for in large files (``grammar.anchors``)."""
+    assert len(few_anchors(FORMS)) + len(errands.MARKED) <= MAX_ANCHORS
+    with pytest.raises(ValueError, match="are slow"):
+        Locator(all_anchors(FORMS), ())
+
+
+@SHORT
+@given(st.sampled_from(ENTRIES), st.integers(2, 40), st.integers(0, 59))
+def test_repeated_entries_are_counted_with_their_times(
+    sample: tuple[str, str], count: int, minute: int
+) -> None:
+    stamp = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", sample[1])
+    assume(stamp is not None)
+    assert stamp is not None
+    times = [f"2026-11-20T{h % 24:02}:{minute:02}" for h in range(count)]
+    text = "".join(time + sample[1][stamp.end() :] for time in times)
+    whole = read_blocks(text, "x").blocks
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    assert sum(s.count for _, s in survey.sightings) == len(whole)
+    for _, sighting in survey.sightings:
+        seen = [b.occurred_at for b in whole if identity(b) == identity(sighting.block)]
+        known = [at for at in seen if at is not None]
+        assert (sighting.first_seen, sighting.last_seen) == (min(known), max(known))
+        assert sum(n for _, n in sighting.times) == len(seen) == sighting.count
