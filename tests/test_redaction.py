@@ -508,6 +508,20 @@ def test_a_private_key_goes_even_in_base64() -> None:
         assert "ZqSecretZq"[:4] not in render(told(text), "text", "en")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<password>ZqHush7</password>",
+        '<ns:AdminPassword encrypted="no"> ZqHush7 </ns:AdminPassword>',
+        "GET https://x.blob.core.windows.net/a?sv=2026-01-01&sig=ZqHush7%3D&se=1",
+        "https://s3.amazonaws.com/a?X-Amz-Expires=60&X-Amz-Signature=ZqHush7",
+    ],
+)
+def test_settings_in_xml_and_signed_addresses_give_nothing_away(text: str) -> None:
+    for form in FORMATS:
+        assert "ZqHush7" not in render(told(text), form, "en"), form
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_taken(text: str) -> None:
     shown = message(text)

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -191,3 +192,51 @@ def test_a_header_of_a_tar_file_cannot_fill_the_memory(tmp_path: Path, kind: byt
     found = list(expand(io.BytesIO(packed.read_bytes()), "a.tar", Limits()))
     assert [type(f) for f in found] == [Skipped]
     assert "a header of" in found[0].reason  # type: ignore[union-attr]
+
+
+def test_a_sparse_member_of_a_tar_file_costs_nothing(tmp_path: Path) -> None:
+    """GNU tar writes a hole of any size in a few bytes."""
+    holes, packed = tmp_path / "holes.log", tmp_path / "a.tar"
+    with holes.open("wb") as file:
+        file.truncate(8 << 30)
+        file.seek(8 << 30)
+        file.write(block("rs-us5-cloud.acronis.com"))
+    subprocess.run(["tar", "-C", tmp_path, "--sparse", "-cf", packed, "holes.log"], check=True)
+    assert packed.stat().st_size < 1 << 20
+    found = list(expand(io.BytesIO(packed.read_bytes()), "a.tar", Limits()))
+    assert found == [Skipped("a.tar!/holes.log", "a sparse file")]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
+def test_a_link_into_the_kernel_is_not_followed(tmp_path: Path) -> None:
+    """``/proc/self/root`` leads to every file of the machine, ``/proc/kmsg`` never ends."""
+    (tmp_path / "all").symlink_to("/proc/self")
+    (tmp_path / "endless.log").symlink_to("/proc/self/status")
+    found = list(walk(str(tmp_path), Selection()))
+    assert found == [
+        Skipped(str(tmp_path / "all"), "a directory of the kernel, which holds no logs"),
+        Skipped(str(tmp_path / "endless.log"), "is no regular file"),
+    ]
+
+
+def test_what_was_left_out_is_said_where_no_error_was_found(tmp_path: Path) -> None:
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(5000))[:3000])
+    done = diagnoser("scan", str(tmp_path), "--offline")
+    assert done.returncode == 65
+    assert f"left out: {tmp_path}{os.sep}cut.gz: " in done.stderr
+
+
+def test_a_document_below_a_json_line_is_found(tmp_path: Path) -> None:
+    """A whole JSON object above it ends where it ends."""
+    document = (
+        '{"serCode":"0x02470001+0x0226003c","origin":{"code":1,"module":583,'
+        '"text":"HTTP transfer error","fields":{}}}'
+    )
+    log = tmp_path / "mms.log"
+    log.write_text(
+        '{"time":"2026-11-20T10:30:02Z","level":"info" ,"msg":"error handling is on"}\n'
+        f"2026-11-20T10:30:04.730Z worker[12]: request failed, answer: {document} (attempt 3)\n"
+    )
+    done = diagnoser("scan", str(log), "--offline", "--format", "json")
+    (case,) = json.loads(done.stdout)["cases"]
+    assert [(f["module"], f["code"]) for f in case["block"]["frames"]] == [(583, 1)]
