@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from diagnoser.grammar import read_blocks
+from diagnoser.grammar import read_blocks, setups
 from diagnoser.reading.encodings import decode
 
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
@@ -40,6 +40,14 @@ NOISE = (
     '{{"time":"2026-11-20T10:{m:02}:02Z","level":"info" ,"msg":"error handling is on, {n}"}}\n',
     "2026-11-20T10:{m:02}:03:123+01:00 10060 W00000000: Retrying, attempt {n}, no error code yet\n",
     "2026-11-20T10:{m:02}:04:123+01:00 10060 I00000000: Check for eu{n}-cloud.acronis.com Ok\n",
+)
+
+
+# The set-up log holds its own lines only.
+SET_UP = (
+    "2026-11-20T10:{m:02}:14+0100:check_kernel_version finished OK, {n} ms.\n",
+    "2026-11-20T10:{m:02}:15+0100:Mount points of kernel module 'snumbd{n}' are detected.\n",
+    "2026-11-20T10:{m:02}:16+0100:No errors so far, {n} files unpacked.\n",
 )
 
 
@@ -75,18 +83,19 @@ def samples() -> list[tuple[str, str]]:
 def compose(sample: str, host: str, noise: int, chance: random.Random) -> Text:
     """Noise, one sample with its hosts replaced, and noise."""
     own = HOST.sub(host, sample)
-    above = [line(chance) for _ in range(noise)]
+    kind = SET_UP if re.match(setups.OWN_STAMP, own) else NOISE
+    above = [line(chance, kind) for _ in range(noise)]
     alone = read_blocks("\n" * 4 + own + "\n" * 4, "x").blocks
     # Half of all forms are pasted ones, whose end shows by the emptiness around them.
     text = "".join(above) + "\n" * 4 + own + "\n" * 4 + CLOSE
-    text += "".join(line(chance) for _ in range(noise))
+    text += "".join(line(chance, kind) for _ in range(noise))
     (block,) = alone
     names = tuple(f.name for f in block.frames)
     return Text(text, ((len(above) + block.at.line, names, (host,)),))
 
 
-def line(chance: random.Random) -> str:
-    return chance.choice(NOISE).format(m=chance.randrange(60), n=chance.randrange(1000))
+def line(chance: random.Random, kind: tuple[str, ...] = NOISE) -> str:
+    return chance.choice(kind).format(m=chance.randrange(60), n=chance.randrange(1000))
 
 
 def variants(name: str, text: str, number: int) -> tuple[str, bytes]:

@@ -253,6 +253,17 @@ def test_the_anchors_fit_the_vector_search() -> None:
         Locator(all_anchors(FORMS), ())
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_a_large_set_up_log_is_searched_for_all_its_words(within: bool) -> None:
+    """They are too many for the vector search, which large files are searched with."""
+    stamp = "2026-11-20T10:15:14+0100:"
+    above = f"{stamp}check_kernel_version finished OK.\n" * (locating.THOROUGH // 50)
+    text = above + f"{stamp}Unable to reach eu2-cloud.acronis.com\n"
+    assert len(above) > locating.THOROUGH
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x", within=within)
+    assert [s.block.frames[0].symbol for _, s in survey.sightings] == ["set-up"]
+
+
 @SHORT
 @given(st.sampled_from(ENTRIES), st.integers(2, 40), st.integers(0, 59))
 def test_repeated_entries_are_counted_with_their_times(

@@ -2,11 +2,12 @@
 
 They come from the forms and from the label table, so a new form or language is found as soon as
 it stands in its table. Words of any number are looked for in what is small; in what is large only
-as many as the automaton searches at the speed of memory.
+as many as the automaton searches at the speed of memory, unless it is the log of a form with more.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -50,6 +51,13 @@ def all_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
             for data in _encoded(spelling, PAGES):
                 found.setdefault(data, Anchor(data))
     return _distinct(found.values())
+
+
+@cache
+def own_stamps(forms: tuple[Form, ...]) -> re.Pattern[bytes]:
+    """What begins the entries of logs that are searched for every anchor to their end."""
+    stamps = [form.own_stamp.encode() for form in forms if form.own_stamp is not None]
+    return re.compile(rb"(?m)^(?:" + b"|".join(stamps or [rb"(?!)"]) + rb")")
 
 
 def _anchor(form: Form, text: str) -> Anchor:

@@ -50,6 +50,9 @@ class Form:
     make good anchors; one that ordinary lines hold makes a scan slow. The labels of the catalogue
     are anchors of labelled and flattened blocks, and of headlines. A framer looks at no more than
     ``CONTEXT`` lines above a block and ``REACH`` below it.
+
+    Only a few anchors can be looked for in large texts. A log whose entries all begin with
+    ``own_stamp`` (a pattern that no other log's match) is searched for every one to its end.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Form:
     anchors: tuple[str, ...] = ()
     above: int = 4
     spans: tuple[str, ...] = ()
+    own_stamp: str | None = None
 
 
 # How far beyond its block a framer may look, so that a piece of a log frames like the whole.

@@ -119,6 +119,7 @@ FORMS: tuple[Form, ...] = (
         "set-up-linux.log",
         setups.ANCHORS,
         above=0,
+        own_stamp=setups.OWN_STAMP,
     ),
     Form(
         downloads.NAME,

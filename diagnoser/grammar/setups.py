@@ -38,6 +38,7 @@ ANCHORS = (
     *(f"{m}:{dash}{word}" for m, dash, word in product(_MINUTES, ("", "- "), _SPELLINGS)),
 )
 
+OWN_STAMP = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d(?:{'|'.join(_MINUTES)}):"
 _WORD = rf"(?:- )?(?:{'|'.join(_SPELLINGS)})\b"
 _ENTRY = re.compile(
     rf"(?P<stamp>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d(?:{'|'.join(_MINUTES)})):"

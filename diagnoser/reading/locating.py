@@ -8,6 +8,7 @@ one chunk and the longest island, whatever the size of the file or of its lines.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +29,8 @@ _BEFORE = 512
 MAX_ANCHORS = 64
 # How much of the beginning of a text is searched for any number of anchors.
 THOROUGH = 4 << 20
+# In how much of a text its own way of beginning an entry must show.
+_FIRST = 64 << 10
 
 # How an entry of a log begins: ISO 8601, 16.08.2018 22:04, a syslog stamp, a JSON line, an event.
 _HEAD = (
@@ -80,14 +83,21 @@ class Mark:
 class Locator:
     """The automata of some anchors; it may be used for any number of streams, one at a time.
 
-    ``every`` is looked for in the first ``THOROUGH`` bytes of a text, ``few`` in what follows.
+    ``every`` is looked for in the first ``THOROUGH`` bytes of a text, ``few`` in what follows;
+    where ``own`` matches in the first bytes of a stream, ``every`` to its end.
     """
 
-    def __init__(self, few: Sequence[Anchor], every: Sequence[Anchor]) -> None:
+    def __init__(
+        self,
+        few: Sequence[Anchor],
+        every: Sequence[Anchor],
+        own: re.Pattern[bytes] | None = None,
+    ) -> None:
         """Raises ``ValueError`` where ``few`` are more than ``MAX_ANCHORS``."""
         if len(few) > MAX_ANCHORS:
             raise ValueError(f"{len(few)} anchors: more than {MAX_ANCHORS} are slow")
-        self._few, self._every = _Automaton(few), _Automaton(every)
+        self._few, self._every, self._own = _Automaton(few), _Automaton(every), own
+        self._longest = max(self._few.longest, self._every.longest)
 
     def locate(
         self,
@@ -105,11 +115,14 @@ class Locator:
         """
         window = _Window(limit, LineCounter() if counting else None)
         pending: list[tuple[int, Anchor]] = []
+        thorough = 0 if within else THOROUGH
         while not window.at_end:
-            few = within or window.base + window.filled >= THOROUGH
-            automaton = self._few if few else self._every
-            since = max(0, window.filled - automaton.longest)
+            begun = window.base + window.filled
+            since = max(0, window.filled - self._longest)
             fresh = window.fill(stream)
+            if begun == 0 and self._is_own(window):
+                thorough = sys.maxsize
+            automaton = self._every if begun < thorough else self._few
             for start, end, anchor in automaton.search(window.view(since)):
                 # What ends in the part searched before was found then.
                 if since + end <= fresh:
@@ -124,6 +137,10 @@ class Locator:
             window.drop(pending[0][0] if pending else window.filled)
             if pending and window.dropped:
                 pending = [(at - window.dropped, anchor) for at, anchor in pending]
+
+    def _is_own(self, window: _Window) -> bool:
+        end = min(window.filled, _FIRST)
+        return self._own is not None and self._own.search(window.buffer, 0, end) is not None
 
 
 class _Automaton:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.evidence import drop_secrets
 from diagnoser.grammar import FORMS, Reading, read_blocks
-from diagnoser.grammar.anchors import all_anchors, few_anchors
+from diagnoser.grammar.anchors import all_anchors, few_anchors, own_stamps
 from diagnoser.grammar.identity import identity
 from diagnoser.model import ErrorBlock, Sighting, Skipped
 from diagnoser.reading.encodings import decode
@@ -52,7 +52,9 @@ class Surveyor:
     ``since`` is an ISO 8601 time, errors before which are only counted."""
 
     def __init__(self, marks: Sequence[Anchor] = (), since: str | None = None) -> None:
-        self._locator = Locator((*few_anchors(FORMS), *marks), (*all_anchors(FORMS), *marks))
+        self._locator = Locator(
+            (*few_anchors(FORMS), *marks), (*all_anchors(FORMS), *marks), own_stamps(FORMS)
+        )
         self._since = since
 
     def survey(
