@@ -253,6 +253,21 @@ def test_the_anchors_fit_the_vector_search() -> None:
         Locator(all_anchors(FORMS), ())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"TLS connect failed with error " * 40_000,
+        b"TLS connect failed with error\n" * 40_000,
+        b"Error: 0x\n" * 30_000,
+        (b"2026-11-20T10:15:14 cl#1: " + b"TLS connect failed with error\n" * 8_000) * 5,
+    ],
+)
+def test_a_text_of_nothing_but_anchors_is_cut_in_linear_time(text: bytes) -> None:
+    """Quadratic, each of these would take from ten seconds to a minute."""
+    found = list(SURVEYOR._locator.locate(stream_of(text)))
+    assert sum(len(i.data) for i in found if isinstance(i, Island)) >= 0.9 * len(text)
+
+
 @pytest.mark.parametrize("within", [False, True])
 def test_a_large_set_up_log_is_searched_for_all_its_words(within: bool) -> None:
     """They are too many for the vector search, which large files are searched with."""

@@ -23,6 +23,8 @@ CHUNK = 1 << 20
 REACH = 128 << 10
 ABOVE = 16 << 10
 _LINES_BELOW = 60
+# How far behind the beginning of its entry an anchor stands that is looked for there.
+_NEAR = 256
 # The entry above a block without a time of its own is looked for in so many bytes.
 _BEFORE = 512
 # Beyond 64 patterns the automaton loses its vector search and is 15 to 25 times slower (measured).
@@ -179,15 +181,9 @@ def _cut(
         headed = head(buffer, top, filled) is not None
         if not headed:
             top = _climb(buffer, top, anchor.above, floor)
-        end, settled = _end_below(buffer, at, filled, spans=anchor.spans)
-        cap, own = top + REACH, [at]
-        while index < count and hits[index][0] < end:
-            at, anchor = hits[index]
-            index += 1
-            own.append(at)
-            if anchor.spans or (not settled and end - at < ABOVE):
-                below, settled = _end_below(buffer, at, filled, spans=anchor.spans)
-                end = max(end, below)
+        cap = top + REACH
+        end, own = _extent(buffer, hits, index - 1, filled)
+        index += len(own) - 1
         if end > cap:
             end = _part(buffer, own, top, cap)
             while index and hits[index - 1][0] >= end:
@@ -196,6 +192,31 @@ def _cut(
         before = b"" if headed else bytes(buffer[max(0, top - _BEFORE) : top])
         yield Island(window.base + top, bytes(buffer[top:end]), window.line(top), before)
     return hits[index:]
+
+
+def _extent(
+    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int
+) -> tuple[int, list[int]]:
+    """Where the island of the hit at ``index`` ends, and all the hits that lie in it.
+
+    Looked for below the last hit so far, not below each: of a thousand in a text without any time,
+    each would search as far as an island may reach.
+    """
+    looked, anchor = hits[index]
+    end, settled = _end_below(buffer, looked, filled, spans=anchor.spans)
+    own, opened = [looked], looked
+    while True:
+        while (index := index + 1) < len(hits) and hits[index][0] < end:
+            at, anchor = hits[index]
+            own.append(at)
+            if anchor.spans and _opens(buffer, at):
+                opened = at
+        index -= 1
+        last = opened if settled else own[-1]
+        if last <= looked or (not settled and end - last >= ABOVE):
+            return end, own
+        below, settled = _end_below(buffer, last, filled, spans=last == opened)
+        looked, end = last, max(end, below)
 
 
 def _mark(window: _Window, at: int, name: str) -> Mark:
@@ -295,6 +316,12 @@ def _climb(buffer: bytearray, line: int, count: int, floor: int) -> int:
         continues = continues and buffer[above] in _CONTINUED
         line, count = above, count - 1
     return line
+
+
+def _opens(buffer: bytearray, at: int) -> bool:
+    """Whether a hit stands near the head of an entry, on its first line."""
+    line = buffer.rfind(b"\n", max(0, at - _NEAR), at) + 1
+    return line > 0 and HEAD.match(buffer, line, at) is not None
 
 
 def _end_below(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple[int, bool]:
