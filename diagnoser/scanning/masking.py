@@ -32,11 +32,8 @@ def mask(body: bytes) -> bytes:
     """The body of an entry without times, GUIDs and numbers of events."""
     if b' id="' in body:
         body = _EVENT.sub(b"", body)
-    if _GUID.search(body) is not None:
-        body = _cut(body, _GUID, _GUID_HEAD, _GUID_REACH)
-    if _CLOCK.search(body) is not None:
-        body = _cut(body, _CLOCK, _CLOCK_HEAD, _CLOCK_REACH)
-    return body
+    body = _cut(body, _GUID, _GUID_HEAD, _GUID_REACH)
+    return _cut(body, _CLOCK, _CLOCK_HEAD, _CLOCK_REACH)
 
 
 def _cut(data: bytes, pattern: re.Pattern[bytes], before: re.Pattern[bytes], reach: int) -> bytes:
