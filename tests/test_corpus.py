@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from diagnoser.grammar import FORMS, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors
-from diagnoser.reading.locating import MAX_ANCHORS, Island, LineCounter, Locator
+from diagnoser.reading.automaton import MAX_ANCHORS
+from diagnoser.reading.lines import LineCounter
+from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Errand, Settings, Survey, errands, join, place, plan, run
 from diagnoser.scanning.masking import body_of, mask
 

@@ -21,8 +21,9 @@ from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity
 from diagnoser.model import ErrorBlock
 from diagnoser.reading import locating
+from diagnoser.reading.automaton import MAX_ANCHORS
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.locating import MAX_ANCHORS, Island, Locator
+from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Survey, errands, join, place
 from diagnoser.scanning.masking import body_of, mask
 from diagnoser.scanning.surveying import Surveyor

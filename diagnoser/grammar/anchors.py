@@ -13,8 +13,8 @@ from functools import cache
 
 from diagnoser import catalog
 from diagnoser.grammar.forms import Form
+from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import PAGES
-from diagnoser.reading.locating import Anchor
 
 # Forms with more spellings than this belong to small logs (set-up) or to pastes (a caption).
 _MANY = 10

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
-import ahocorasick_rs
+from diagnoser.reading.automaton import MAX_ANCHORS, Anchor, Automaton
+from diagnoser.reading.lines import LineCounter
 
 # Measured: 1 MiB fits the second-level cache; 4 MiB is a tenth slower.
 CHUNK = 1 << 20
@@ -28,10 +28,6 @@ _LINES_BELOW = 60
 _NEAR = 256
 # The entry above a block without a time of its own is looked for in so many bytes.
 _BEFORE = 512
-# Beyond 64 patterns the automaton loses its vector search and is 15 to 25 times slower (measured).
-MAX_ANCHORS = 64
-# The vector search compares the first bytes, four at most and no more than the shortest has.
-_FULL = 4
 # How much of the beginning of a text is searched for any number of anchors.
 THOROUGH = 4 << 20
 # In how much of a text its own way of beginning an entry must show.
@@ -44,23 +40,10 @@ _HEAD = (
 )
 HEAD = re.compile(_HEAD)
 _NEXT = re.compile(rb"\n(?=" + _HEAD + rb")")
+# From a hit on, an entry of a usual length and the head of the next.
+_REST = re.compile(rb"[^\n]*+\n(?:(?!%b)[^\n]*+\n){0,%d}+(?=%b)" % (_HEAD, _LINES_BELOW - 1, _HEAD))
 _CONTINUED = b"| \t>"
 _BARS = re.compile(rb"(?:[ \t>]{0,8}\|[^\n]*(?:\n|\Z))*+")
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Bytes that a block of some form holds, and how many of its lines may stand above them.
-
-    With a ``mark`` it is no error that they announce, but something that the reader of the whole
-    wants to know of (a transcript, a proxy setting): hits come as :class:`Mark`. A block with an
-    anchor that ``spans`` may go on in the next entry.
-    """
-
-    text: bytes
-    above: int = 4
-    mark: str | None = None
-    spans: bool = False
 
 
 class Island(NamedTuple):
@@ -101,7 +84,7 @@ class Locator:
         """Raises ``ValueError`` where ``few`` are more than ``MAX_ANCHORS``."""
         if len(few) > MAX_ANCHORS:
             raise ValueError(f"{len(few)} anchors: more than {MAX_ANCHORS} are slow")
-        self._few, self._every, self._own = _Automaton(few), _Automaton(every), own
+        self._few, self._every, self._own = Automaton(few), Automaton(every), own
         self._longest = max(self._few.longest, self._every.longest)
 
     def locate(
@@ -128,14 +111,11 @@ class Locator:
             if begun == 0 and self._is_own(window):
                 thorough = sys.maxsize
             automaton = self._every if begun < thorough else self._few
-            for start, end, anchor in automaton.search(window.view(since)):
-                # What ends in the part searched before was found then.
-                if since + end <= fresh:
-                    continue
-                if anchor.mark is None:
-                    pending.append((since + start, anchor))
-                else:
-                    yield _mark(window, since + start, anchor.mark)
+            # What ends in the part searched before was found then.
+            found = automaton.search(window.view(since), since, fresh)
+            for at, anchor in [hit for hit in found if hit[1].mark is not None]:
+                yield _mark(window, at, anchor.mark or "")
+            pending += [hit for hit in found if hit[1].mark is None]
             if pending:
                 border = window.filled if window.at_end else window.filled - REACH
                 pending = yield from _cut(window, pending, border)
@@ -148,76 +128,59 @@ class Locator:
         return self._own is not None and self._own.search(window.buffer, 0, end) is not None
 
 
-class _Automaton:
-    """Aho-Corasick automata that give the anchors themselves, in the order of their places.
-
-    Anchors of less than four bytes are looked for by themselves, those that begin alike together:
-    beside longer ones the vector search falls to a third of its speed (measured).
-    """
-
-    def __init__(self, anchors: Sequence[Anchor]) -> None:
-        few = len(anchors) <= MAX_ANCHORS
-        groups: dict[bytes, list[Anchor]] = {}
-        for anchor in anchors:
-            short = few and len(anchor.text) < _FULL
-            groups.setdefault(anchor.text[:1] if short else b"", []).append(anchor)
-        # Where there is no vector search, the largest table is the fastest: 640 MB/s.
-        kind = None if few else ahocorasick_rs.Implementation.DFA
-        self._groups = [
-            (
-                tuple(group),
-                ahocorasick_rs.BytesAhoCorasick(
-                    [a.text for a in group],
-                    matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
-                    implementation=kind,
-                ),
-            )
-            for group in groups.values()
-        ]
-        self.longest = max((len(a.text) for a in anchors), default=1)
-
-    def search(self, view: memoryview) -> Iterable[tuple[int, int, Anchor]]:
-        found: list[tuple[int, int, Anchor]] = []
-        parts = 0
-        for anchors, inner in self._groups:
-            if hits := inner.find_matches_as_indexes(view):
-                parts += 1
-                found += [(start, end, anchors[kind]) for kind, start, end in hits]
-        if parts > 1:
-            found.sort(key=itemgetter(0))
-        return found
-
-
 def _cut(
     window: _Window, hits: list[tuple[int, Anchor]], border: int
 ) -> Generator[Island, None, list[tuple[int, Anchor]]]:
     """Islands of the hits before ``border``; returns the hits that are left."""
     buffer, filled = window.buffer, window.filled
-    head, index, count = HEAD.match, 0, len(hits)
-    while index < count and hits[index][0] < border:
-        at, anchor = hits[index]
-        index += 1
-        if at < window.done:
+    head, index, count, done = HEAD.match, 0, len(hits), window.done
+    while index < count and (at := hits[index][0]) < border:
+        if at < done:
+            index += 1
             continue
-        floor = max(window.done, at - ABOVE)
+        floor = max(done, at - ABOVE)
         top = buffer.rfind(b"\n", floor, at) + 1 or floor
-        headed = head(buffer, top, filled) is not None
-        if not headed:
-            top = _climb(buffer, top, anchor.above, floor)
-        cap = top + REACH
-        end, own = _extent(buffer, hits, index - 1, filled)
-        index += len(own) - 1
-        if end > cap:
-            end = _part(buffer, own, top, cap)
-            while index and hits[index - 1][0] >= end:
-                index -= 1
-        window.done = end
-        before = b"" if headed else bytes(buffer[max(0, top - _BEFORE) : top])
-        yield Island(window.base + top, bytes(buffer[top:end]), window.line(top), before)
+        before = b""
+        if head(buffer, top, filled) is None:
+            top = _climb(buffer, top, hits[index][1].above, floor)
+            before = bytes(buffer[max(0, top - _BEFORE) : top])
+        rest = _REST.match(buffer, at, min(filled, top + REACH))
+        beyond = None if rest is None else _beyond(hits, index, rest.end())
+        if rest is None or beyond is None:
+            done, index = _extent(buffer, hits, index, top, filled)
+        else:
+            done, index = rest.end(), beyond
+        window.done = done
+        yield Island(window.base + top, bytes(buffer[top:done]), window.line(top), before)
     return hits[index:]
 
 
+def _beyond(hits: list[tuple[int, Anchor]], index: int, end: int) -> int | None:
+    """The first hit from ``end`` on; ``None`` where one before it may go on in the next entry."""
+    for number in range(index, len(hits)):
+        at, anchor = hits[number]
+        if at >= end:
+            return number
+        if anchor.spans:
+            return None
+    return len(hits)
+
+
 def _extent(
+    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, top: int, filled: int
+) -> tuple[int, int]:
+    """Where the island from ``top`` with the hit at ``index`` ends, and the first hit beyond it."""
+    cap = top + REACH
+    end, own = _reach(buffer, hits, index, filled)
+    index += len(own)
+    if end > cap:
+        end = _part(buffer, own, top, cap)
+        while index and hits[index - 1][0] >= end:
+            index -= 1
+    return end, index
+
+
+def _reach(
     buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int
 ) -> tuple[int, list[int]]:
     """Where the island of the hit at ``index`` ends, and all the hits that lie in it.
@@ -248,29 +211,6 @@ def _mark(window: _Window, at: int, name: str) -> Mark:
     end = window.buffer.find(b"\n", at, cap)
     line = bytes(window.buffer[top : end if end >= 0 else cap])
     return Mark(window.base + top, name, line)
-
-
-class LineCounter:
-    """Counts lines as an editor does: a line feed, a return, or both end one (so does CR CR LF)."""
-
-    def __init__(self) -> None:
-        self._ends = 0
-        self._last = b""
-
-    @property
-    def line(self) -> int:
-        """The number, from 1, of the line that the next byte belongs to."""
-        return self._ends + 1 + (self._last[-1:] == b"\r")
-
-    def feed(self, data: bytes) -> None:
-        """Count the ends in the next bytes of the text."""
-        data = self._last + data
-        # What ends in returns may go on with a line feed.
-        kept = data[-2:] if data[-2:] == b"\r\r" else data[-1:] if data[-1:] == b"\r" else b""
-        data, self._last = data[: len(data) - len(kept)], kept
-        self._ends += data.count(b"\n")
-        if returns := data.count(b"\r"):
-            self._ends += returns - data.count(b"\r\n") - data.count(b"\r\r\n")
 
 
 class _Window:

@@ -15,10 +15,10 @@ from diagnoser.evidence import HEAD, detect
 from diagnoser.grammar import FORMS
 from diagnoser.model import Skipped
 from diagnoser.reading.archives import expand, is_packed
+from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import narrowed, wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.locating import HEAD as ENTRY
-from diagnoser.reading.locating import Anchor
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
 from diagnoser.scanning.surroundings import ANCHORS
 from diagnoser.scanning.surveying import Survey, Surveyor

@@ -10,7 +10,7 @@ from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar import without_headlines
 from diagnoser.grammar.identity import identity
 from diagnoser.model import ErrorBlock, Location, Sighting, Skipped
-from diagnoser.reading.locating import LineCounter
+from diagnoser.reading.lines import LineCounter
 from diagnoser.scanning.surveying import Survey
 from diagnoser.scanning.tallies import Tally
 

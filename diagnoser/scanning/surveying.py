@@ -16,8 +16,9 @@ from diagnoser.grammar import FORMS, Reading, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors, own_stamps
 from diagnoser.grammar.identity import identity
 from diagnoser.model import ErrorBlock, Sighting, Skipped
+from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.locating import Anchor, Island, Locator, Mark
+from diagnoser.reading.locating import Island, Locator, Mark
 from diagnoser.scanning.masking import body_of, mask
 from diagnoser.scanning.tallies import Tally, last_stamp_of, stamp_of
 
@@ -186,6 +187,4 @@ class _State:
 
 def _time_of(island: Island) -> bytes | None:
     found = stamp_of(island.data)
-    if found is None and island.before:
-        found = last_stamp_of(island.before)
-    return found
+    return found if found is not None or not island.before else last_stamp_of(island.before)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from functools import lru_cache
 
 from diagnoser.grammar.moments import iso_time
 from diagnoser.model import ErrorBlock, Sighting
@@ -11,6 +12,7 @@ from diagnoser.model import ErrorBlock, Sighting
 # 2026-11-20T10:15, and of logs that go over months only the hours.
 _MINUTE, _HOUR = 16, 13
 _MOST_MINUTES = 20_000
+_AT_ONCE = 256
 _HYPHEN, _T = ord("-"), ord("T")
 _STAMP = re.compile(
     rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -35,9 +37,9 @@ def stamp_of(data: bytes) -> bytes | None:
 def last_stamp_of(data: bytes) -> bytes | None:
     """The last time that ``data`` shows: that of the entry which a block below it belongs to."""
     for line in reversed(data.split(b"\n")):
-        found = _STAMP.search(line)
+        found = stamp_of(line)
         if found is not None:
-            return _comparable(found[0])
+            return found
     return None
 
 
@@ -45,6 +47,11 @@ def _comparable(stamp: bytes) -> bytes | None:
     """A stamp with year, month and day in front. Most have that; the rest is left for the end."""
     if stamp[4] == _HYPHEN:
         return stamp if stamp[10] == _T else stamp[:10] + b"T" + stamp[11:]
+    return _in_order(stamp)
+
+
+@lru_cache(maxsize=1024)
+def _in_order(stamp: bytes) -> bytes | None:
     found = iso_time(stamp.decode("utf-8", "replace"))
     return None if found is None else found.encode()
 
@@ -52,57 +59,60 @@ def _comparable(stamp: bytes) -> bytes | None:
 class Tally:
     """One error and its count so far."""
 
-    __slots__ = ("_times", "_width", "block", "count", "first", "last")
+    __slots__ = ("_first", "_fresh", "_last", "_times", "_width", "block", "count")
 
     def __init__(self, block: ErrorBlock) -> None:
         self.block = block
         self.count = 0
-        self.first: bytes | None = None
-        self.last: bytes | None = None
-        self._times: dict[bytes, int] = {}
+        self._first: bytes | None = None
+        self._last: bytes | None = None
+        self._times: Counter[bytes] = Counter()
         self._width = _MINUTE
+        # Times that are not counted yet: counting many at once takes a fifth of the time.
+        self._fresh: list[bytes] = []
 
     def add(self, at: bytes | None) -> None:
         """One more of it, at a time if that is known."""
         self.count += 1
-        if at is None:
-            return
-        if self.first is None or at < self.first:
-            self.first = at
-        if self.last is None or at > self.last:
-            self.last = at
-        self._put(at, 1)
+        if at is not None:
+            self._fresh.append(at)
+            if len(self._fresh) >= _AT_ONCE:
+                self._settle()
 
     def absorb(self, other: Sighting) -> None:
         """The same error seen elsewhere."""
         self.count += other.count
-        for seen in (other.first_seen, other.last_seen):
-            if seen is not None:
-                at = seen.encode()
-                self.first = at if self.first is None else min(self.first, at)
-                self.last = at if self.last is None else max(self.last, at)
+        self._span([at.encode() for at in (other.first_seen, other.last_seen) if at is not None])
         for minute, count in other.times:
-            self._put(minute.encode(), count)
+            self._times[minute.encode()[: self._width]] += count
+        self._coarsen()
 
     def sighting(self) -> Sighting:
         """The count as it stands."""
+        self._settle()
         times = tuple((at.decode(), count) for at, count in sorted(self._times.items()))
-        return Sighting(self.block, self.count, _written(self.first), _written(self.last), times)
+        return Sighting(self.block, self.count, _written(self._first), _written(self._last), times)
 
-    def _put(self, at: bytes, count: int) -> None:
-        slot = at[: self._width]
-        self._times[slot] = self._times.get(slot, 0) + count
+    def _settle(self) -> None:
+        width = self._width
+        self._span(self._fresh)
+        self._times.update([at[:width] for at in self._fresh])
+        self._fresh = []
+        self._coarsen()
+
+    def _span(self, times: list[bytes]) -> None:
+        if times:
+            self._first = min(times if self._first is None else (self._first, *times))
+            self._last = max(times if self._last is None else (self._last, *times))
+
+    def _coarsen(self) -> None:
         if len(self._times) > _MOST_MINUTES and self._width != _HOUR:
             self._width = _HOUR
-            self._times = _coarsened(self._times.items())
+            coarse: Counter[bytes] = Counter()
+            for at, count in self._times.items():
+                coarse[at[:_HOUR]] += count
+            self._times = coarse
 
 
 def _written(stamp: bytes | None) -> str | None:
     return None if stamp is None else iso_time(stamp.decode())
-
-
-def _coarsened(times: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for at, count in times:
-        found[at[:_HOUR]] = found.get(at[:_HOUR], 0) + count
-    return found

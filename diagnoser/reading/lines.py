@@ -1,0 +1,26 @@
+"""Numbers of lines, counted in bytes."""
+
+from __future__ import annotations
+
+
+class LineCounter:
+    """Counts lines as an editor does: a line feed, a return, or both end one (so does CR CR LF)."""
+
+    def __init__(self) -> None:
+        self._ends = 0
+        self._last = b""
+
+    @property
+    def line(self) -> int:
+        """The number, from 1, of the line that the next byte belongs to."""
+        return self._ends + 1 + (self._last[-1:] == b"\r")
+
+    def feed(self, data: bytes) -> None:
+        """Count the ends in the next bytes of the text."""
+        data = self._last + data
+        # What ends in returns may go on with a line feed.
+        kept = data[-2:] if data[-2:] == b"\r\r" else data[-1:] if data[-1:] == b"\r" else b""
+        data, self._last = data[: len(data) - len(kept)], kept
+        self._ends += data.count(b"\n")
+        if returns := data.count(b"\r"):
+            self._ends += returns - data.count(b"\r\n") - data.count(b"\r\r\n")
