@@ -23,7 +23,8 @@ from diagnoser.reading.automaton import MAX_ANCHORS
 from diagnoser.reading.lines import LineCounter
 from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Errand, Settings, Survey, errands, join, place, plan, run
-from diagnoser.scanning.masking import body_of, mask
+from diagnoser.scanning.masking import mask
+from diagnoser.scanning.stamps import body_of
 
 LINE = (
     "2026-11-20T10:{m:02}:00:000+01:00 {n} E02720133: Error 0x2720133: Could not perform"

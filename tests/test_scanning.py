@@ -8,6 +8,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 import pytest
@@ -25,7 +26,9 @@ from diagnoser.reading.automaton import MAX_ANCHORS
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Survey, errands, join, place
-from diagnoser.scanning.masking import body_of, mask
+from diagnoser.scanning.familiar import Familiar
+from diagnoser.scanning.masking import mask
+from diagnoser.scanning.stamps import body_of
 from diagnoser.scanning.surveying import Surveyor
 
 SURVEYOR = Surveyor(errands.MARKED)
@@ -309,3 +312,87 @@ def test_repeated_entries_are_counted_with_their_times(
         known = [at for at in seen if at is not None]
         assert (sighting.first_seen, sighting.last_seen) == (min(known), max(known))
         assert sum(n for _, n in sighting.times) == len(seen) == sighting.count
+
+
+GUID = "0001a2b3-1234-4abc-9def-0123456789ab"
+REPEATING = [
+    *ENTRIES,
+    (
+        "guid",
+        f"2026-11-20T10:15:14 10060 E02720133: Error 0x2720133: id {GUID} refused\n| port: 1\n",
+    ),
+    ("no failure", "2026-11-20T10:15:14 10060 I00000000: Error 0x0: The operation succeeded\n"),
+    (
+        "no stamp",
+        f'Error code: 307\nModule: 626\nFields: {{"address":"a.acronis.com","id":"{GUID}"}}\n',
+    ),
+    ("time below", "Error code: 307\nModule: 626\nMessage: Refused at 2026-11-20 10:15:13.\n"),
+    ("indented", " Error code: 307\n Module: 626\n Message: Could not perform SSL_write() call:\n"),
+    ("bars", "| error 0x2720133: Could not perform SSL_write() call:\n| address: a.acronis.com\n"),
+    (
+        "no time",
+        '{"level":"error" ,"msg":"Post https://eu2-cloud.acronis.com/api: dial tcp 203.0.113.9:443:'
+        ' connect: connection refused"}\n',
+    ),
+    (
+        "clock",
+        "2026-11-20T10:15:14 E02720133: Error 0x2720133: failed at 2026-11-20 10:15:13.5 again\n",
+    ),
+]
+
+
+def other_time(chance: random.Random, text: str) -> str:
+    """The same entry at another time and with other identifiers, now and then one letter off."""
+    clock = f"{chance.randrange(24):02}:{chance.randrange(60):02}:{chance.randrange(60):02}"
+    text = re.sub(r"(?<=[T ])\d\d:\d\d:\d\d", clock, text)
+    text = text.replace(GUID, f"{chance.getrandbits(32):08x}{GUID[8:]}")
+    if chance.random() < 0.2:
+        at = chance.randrange(len(text))
+        text = text[:at] + chance.choice("0x9:-|{ \n") + text[at + 1 :]
+    return text
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.sampled_from(REPEATING), min_size=1, max_size=4),
+    st.integers(0, 1 << 20),
+    st.sampled_from([None, "2026-11-20T12"]),
+)
+def test_familiar_entries_are_counted_as_if_they_were_read(
+    chosen: list[tuple[str, str]], number: int, since: str | None
+) -> None:
+    chance = random.Random(number)
+    entries = [other_time(chance, chance.choice(chosen)[1]) for _ in range(40)]
+    between = ("", "--------\n\n\n\n\n", line(chance), line(chance))
+    text = "".join(e + chance.choice(between) for e in entries).encode()
+    assert_told_as_read(text, since)
+
+
+def assert_told_as_read(text: bytes, since: str | None = None) -> None:
+    surveyor = Surveyor(errands.MARKED, since)
+    told = surveyor.survey(stream_of(text), "x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Familiar, "end_of", lambda *_: None)
+        read = surveyor.survey(stream_of(text), "x")
+    assert [(at, str(fault)) for at, fault in told.faults] == [
+        (at, str(fault)) for at, fault in read.faults
+    ]
+    assert replace(told, faults=()) == replace(read, faults=())
+
+
+def test_what_repeats_is_neither_cut_nor_read_again() -> None:
+    entry = REPEATING[len(ENTRIES)][1]
+    idle = "2026-11-20T10:15:14 10060 I00000000: idle\n"
+    text = "".join(entry.replace("0001a2b3", f"{n:08x}") + idle for n in range(500)).encode()
+    asked: list[int | None] = []
+    end_of = Familiar.end_of
+
+    def noted(self: Familiar, buffer: bytearray, top: int, filled: int) -> int | None:
+        asked.append(end_of(self, buffer, top, filled))
+        return asked[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Familiar, "end_of", noted)
+        survey = SURVEYOR.survey(stream_of(text), "x")
+    assert [s.count for _, s in survey.sightings] == [500]
+    assert sum(end is None for end in asked) <= 3

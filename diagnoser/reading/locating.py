@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
@@ -50,13 +50,20 @@ class Island(NamedTuple):
     """The bytes around one or more hits; ``offset`` counts from the start of the stream.
 
     ``line`` is the number of its first line, from 1, where lines are counted. ``before`` is the
-    end of what stands above an island that does not begin with a time.
+    end of what stands above an island that does not begin with a time. ``is_closed`` says that
+    the island is one entry: it ends where the next begins, whatever that says.
     """
 
     offset: int
     data: bytes
     line: int | None = None
     before: bytes = b""
+    is_closed: bool = False
+
+
+# Where the entry ends that begins at an offset of the buffer, if it need not be cut out: who asks
+# for islands knows it already. The last argument is the end of what may be looked at.
+Recognise = Callable[[bytearray, int, int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +101,14 @@ class Locator:
         *,
         within: bool = False,
         counting: bool = True,
+        recognise: Recognise | None = None,
     ) -> Iterator[Island | Mark]:
         """What the first ``limit`` bytes of ``stream`` hold; islands come in order.
 
         ``within`` says that the stream begins in the middle of a large text. ``counting`` lines
         doubles the time of a file that is read again as cheaply. The stream's own errors pass
-        through. Every island is at most ``REACH`` + ``ABOVE`` long.
+        through. Every island is at most ``REACH`` + ``ABOVE`` long; of entries that ``recognise``
+        takes there is none.
         """
         window = _Window(limit, LineCounter() if counting else None)
         pending: list[tuple[int, Anchor]] = []
@@ -118,7 +127,7 @@ class Locator:
             pending += [hit for hit in found if hit[1].mark is None]
             if pending:
                 border = window.filled if window.at_end else window.filled - REACH
-                pending = yield from _cut(window, pending, border)
+                pending = yield from _cut(window, pending, border, recognise)
             window.drop(pending[0][0] if pending else window.filled)
             if pending and window.dropped:
                 pending = [(at - window.dropped, anchor) for at, anchor in pending]
@@ -129,7 +138,10 @@ class Locator:
 
 
 def _cut(
-    window: _Window, hits: list[tuple[int, Anchor]], border: int
+    window: _Window,
+    hits: list[tuple[int, Anchor]],
+    border: int,
+    recognise: Recognise | None,
 ) -> Generator[Island, None, list[tuple[int, Anchor]]]:
     """Islands of the hits before ``border``; returns the hits that are left."""
     buffer, filled = window.buffer, window.filled
@@ -139,19 +151,26 @@ def _cut(
             index += 1
             continue
         floor = max(done, at - ABOVE)
-        top = buffer.rfind(b"\n", floor, at) + 1 or floor
+        top = buffer.rfind(b"\n", max(floor - 1, 0), at) + 1
+        if top and recognise is not None and (end := recognise(buffer, top, filled)) is not None:
+            window.done = done = end
+            index += 1
+            continue
+        top = top or floor
         before = b""
         if head(buffer, top, filled) is None:
             top = _climb(buffer, top, hits[index][1].above, floor)
             before = bytes(buffer[max(0, top - _BEFORE) : top])
         rest = _REST.match(buffer, at, min(filled, top + REACH))
         beyond = None if rest is None else _beyond(hits, index, rest.end())
+        is_closed = rest is not None and beyond is not None
         if rest is None or beyond is None:
             done, index = _extent(buffer, hits, index, top, filled)
         else:
             done, index = rest.end(), beyond
         window.done = done
-        yield Island(window.base + top, bytes(buffer[top:done]), window.line(top), before)
+        data = bytes(buffer[top:done])
+        yield Island(window.base + top, data, window.line(top), before, is_closed)
     return hits[index:]
 
 

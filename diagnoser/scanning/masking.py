@@ -4,64 +4,57 @@ from __future__ import annotations
 
 import re
 
-# Each begins with a letter that the engine can search for by itself: 1 GB/s instead of 60 MB/s.
-_GUID = re.compile(
-    rb"-(?<=[0-9A-Fa-f]{8}-)[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
-)
-_CLOCK = re.compile(rb":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d| [AP]M)?")
-# The number of an event in an export; it may be indented.
-_EVENT = re.compile(rb' id="\d{1,20}"')
-_INDENT = 32
-_HEAD = re.compile(
-    # 2018-08-16T22:04:16:969-03:00 10060 (stamp, thread) or the stamps of other logs
-    rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ \n]{0,16}(?: \d{1,20}(?= ))?"
-    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d[^ \n]{0,10}(?: \[0x[0-9A-Fa-f]{1,16}\]){0,2}"
-    rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
-    rb'|\{"time":"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ "\n]{0,16}"'
-    rb'|[ \t]{0,16}<event id="\d{1,20}" type="Error" time="[ \d/:]{1,24}[AP]M"'
-)
+_GUID_TAIL = rb"[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+_CLOCK_TAIL = rb":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d| [AP]M)?"
+_DAY = rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2})"
+# Each begins with a character that the engine can search for by itself: 1 GB/s instead of 60 MB/s.
+_GUID = re.compile(rb"-(?<=[0-9A-Fa-f]{8}-)" + _GUID_TAIL)
+_CLOCK = re.compile(_CLOCK_TAIL)
 # The digits of a GUID before that.
 _GUID_HEAD = 8
 # Day and hour of a clock. One without a day is no time that ``identity`` knows, so it stays.
-_CLOCK_HEAD = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2})\Z")
+_CLOCK_HEAD = re.compile(_DAY + rb"\Z")
 _CLOCK_REACH = 14
+# What may stand where a GUID or a time stood.
+HOLE = re.compile(rb"[0-9A-Fa-f]{8}-" + _GUID_TAIL + rb"|" + _DAY + _CLOCK_TAIL)
+# The number of an event in an export; it may be indented.
+_EVENT = re.compile(rb' id="\d{1,20}"')
+_INDENT = 32
 
 
-def body_of(data: bytes) -> int:
-    """Where the part of an entry begins that repeats when the entry repeats."""
-    head = _HEAD.match(data)
-    return head.end() if head is not None else 0
+def is_event(body: bytes) -> bool:
+    """Whether an entry is one of an export whose own head was not understood."""
+    return body.find(b"<event ", 0, _INDENT) >= 0
 
 
 def mask(body: bytes) -> bytes:
     """The body of an entry without times, GUIDs and numbers of events."""
-    if body.find(b"<event ", 0, _INDENT) >= 0:
+    if is_event(body):
         body = _EVENT.sub(b"", body)
-    parts = _GUID.split(body)
-    if len(parts) > 1:
-        body = _without_guids(body, parts)
-    return body if _CLOCK.search(body) is None else _without_times(body)
-
-
-def _without_guids(data: bytes, parts: list[bytes]) -> bytes:
-    """``data``, parted where its GUIDs go on after their first digits."""
-    last = parts.pop()
-    # Of two that share digits, the second is none.
-    if min(map(len, parts)) < _GUID_HEAD:
-        return data
-    return b"*".join([*[part[:-_GUID_HEAD] for part in parts], last])
-
-
-def _without_times(data: bytes) -> bytes:
-    parts: list[bytes] = []
-    last = 0
-    for match in _CLOCK.finditer(data):
-        at = match.start()
-        floor = max(last, at - _CLOCK_REACH)
-        head = _CLOCK_HEAD.search(data[floor:at])
-        if head is None:
-            continue
-        parts.append(data[last : floor + head.start()])
-        last = match.end()
-    parts.append(data[last:])
+    found = holes(body)
+    if not found:
+        return body
+    parts, last = [], 0
+    for start, end in found:
+        parts.append(body[last:start])
+        last = end
+    parts.append(body[last:])
     return b"*".join(parts)
+
+
+def holes(body: bytes) -> list[tuple[int, int]]:
+    """Where the GUIDs and times of ``body`` stand, in order; they do not overlap."""
+    found = [(m.start() - _GUID_HEAD, m.end()) for m in _GUID.finditer(body)]
+    for clock in _CLOCK.finditer(body):
+        floor = max(0, clock.start() - _CLOCK_REACH)
+        if head := _CLOCK_HEAD.search(body, floor, clock.start()):
+            found.append((head.start(), clock.end()))
+    if len(found) < 2:
+        return found
+    apart, last = [], 0
+    for start, end in sorted(found):
+        # Of two that share digits, the second is none.
+        if start >= last:
+            apart.append((start, end))
+            last = end
+    return apart

@@ -19,8 +19,10 @@ from diagnoser.model import ErrorBlock, Sighting, Skipped
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator, Mark
-from diagnoser.scanning.masking import body_of, mask
-from diagnoser.scanning.tallies import Tally, last_stamp_of, stamp_of
+from diagnoser.scanning.familiar import Familiar
+from diagnoser.scanning.masking import mask
+from diagnoser.scanning.stamps import body_of, last_stamp_of, stamp_of
+from diagnoser.scanning.tallies import Tally
 
 # Distinct errors of one text, and entries remembered. A real log holds some dozens.
 MAX_ERRORS = 2_000
@@ -69,7 +71,9 @@ class Surveyor:
     ) -> Survey:
         """All errors of the first ``limit`` bytes. What the stream raises passes through."""
         state = _State(name, self._since, counted=counting)
-        located = self._locator.locate(stream, limit, within=within, counting=counting)
+        located = self._locator.locate(
+            stream, limit, within=within, counting=counting, recognise=state.familiar.end_of
+        )
         try:
             for found in located:
                 if isinstance(found, Mark):
@@ -100,6 +104,7 @@ class _State:
     def __init__(self, name: str, since: str | None, *, counted: bool) -> None:
         self.name, self._counted = name, counted
         self.since = None if since is None else since.encode()
+        self.familiar = Familiar(self.since)
         self.marks: list[Mark] = []
         self._tallies: dict[object, tuple[int, Tally]] = {}
         self._known: dict[int, tuple[Tally, ...]] = {}
@@ -118,6 +123,7 @@ class _State:
             if tallies is None:
                 self._parse(island, exact, masked)
                 return
+        self.familiar.learn(island, tallies)
         if tallies:
             at = _time_of(island)
             if self.since is not None and at is not None and at < self.since:
@@ -180,7 +186,7 @@ class _State:
             tuple(self._faults),
             tuple(skipped),
             tuple(self.marks),
-            self._earlier,
+            self._earlier + self.familiar.earlier,
             self._counted,
         )
 

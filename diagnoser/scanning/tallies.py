@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from functools import lru_cache
 
 from diagnoser.grammar.moments import iso_time
 from diagnoser.model import ErrorBlock, Sighting
@@ -13,47 +11,6 @@ from diagnoser.model import ErrorBlock, Sighting
 _MINUTE, _HOUR = 16, 13
 _MOST_MINUTES = 20_000
 _AT_ONCE = 256
-_HYPHEN, _T = ord("-"), ord("T")
-_STAMP = re.compile(
-    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?"
-    rb"|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M"
-)
-# What every stamp holds, no farther than that from its beginning. It is found ten times as fast.
-_CLOCK, _CLOCK_REACH = re.compile(rb":\d\d:\d\d"), 14
-
-
-def stamp_of(data: bytes) -> bytes | None:
-    """The first time that an entry of a log shows, to be given to :meth:`Tally.add`."""
-    found = _STAMP.match(data)
-    if found is None:
-        clock = _CLOCK.search(data)
-        if clock is None:
-            return None
-        found = _STAMP.search(data, max(0, clock.start() - _CLOCK_REACH))
-    return None if found is None else _comparable(found[0])
-
-
-def last_stamp_of(data: bytes) -> bytes | None:
-    """The last time that ``data`` shows: that of the entry which a block below it belongs to."""
-    for line in reversed(data.split(b"\n")):
-        found = stamp_of(line)
-        if found is not None:
-            return found
-    return None
-
-
-def _comparable(stamp: bytes) -> bytes | None:
-    """A stamp with year, month and day in front. Most have that; the rest is left for the end."""
-    if stamp[4] == _HYPHEN:
-        return stamp if stamp[10] == _T else stamp[:10] + b"T" + stamp[11:]
-    return _in_order(stamp)
-
-
-@lru_cache(maxsize=1024)
-def _in_order(stamp: bytes) -> bytes | None:
-    found = iso_time(stamp.decode("utf-8", "replace"))
-    return None if found is None else found.encode()
 
 
 class Tally:
