@@ -1,4 +1,4 @@
-"""X.509 certificates as facts, names held against names, and the numbers of TLS with their names.
+"""X.509 certificates as facts.
 
 Reading is forgiving where a certificate is odd (Acronis storage bears the three-letter country
 ``"CH "``) and silent about it: an extension that cannot be read is ``None``, never a guess.
@@ -9,12 +9,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import ipaddress
-import tomllib
 import warnings
 from datetime import UTC, datetime
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -114,73 +111,12 @@ def pem_of(der: bytes) -> str:
     return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
-def name_matches(server_name: str, certificate: CertificateFacts) -> bool:
-    """Whether a certificate is for ``server_name``, a host name or an address literal.
-
-    By RFC 9525 section 6: a dNSName may have ``*`` for its whole left-most label, an address needs
-    an iPAddress. The common name counts only where no subjectAltName exists at all: RFC 9525
-    forbids that, but agents still accept it.
-    """
-    dns_names, ip_addresses = certificate.dns_names or (), certificate.ip_addresses or ()
-    common_names = () if dns_names or ip_addresses else certificate.subject.values("CN")
-    literal = _address(server_name)
-    if literal is not None:
-        return any(_address(p) == literal for p in (*ip_addresses, *common_names))
-    reference = _canonical(server_name)
-    return any(_presents(_canonical(p), reference) for p in (*dns_names, *common_names))
-
-
-def verify_code_name(code: int) -> str:
-    """OpenSSL's name of a verify code: ``X509_V_OK``, ``X509_V_ERR_CERT_HAS_EXPIRED``, ..."""
-    if code == 0:
-        return "X509_V_OK"
-    name = _numbers()["verify"].get(str(code))
-    return f"X509_V_ERR_{name}" if name else f"unknown verify code {code}"
-
-
-def alert_name(number: int) -> str:
-    """The AlertDescription of a number as RFC 8446 section 6 and the IANA registry spell it."""
-    return _numbers()["alert"].get(str(number), "unknown_alert")
-
-
-@cache
-def _numbers() -> dict[str, dict[str, str]]:
-    path = Path(__file__).with_name("data") / "tls_numbers.toml"
-    return tomllib.loads(path.read_text("utf-8"))
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No warnings of ``cryptography`` about odd certificates: odd is what is looked for here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _canonical(name: str) -> str:
-    lower = name.lower().removesuffix(".")
-    if lower.isascii():
-        return lower
-    try:
-        return lower.encode("idna").decode("ascii")
-    except UnicodeError:
-        return lower
-
-
-def _presents(presented: str, reference: str) -> bool:
-    label, dot, rest = presented.partition(".")
-    if label != "*":
-        return presented == reference
-    first, _, parent = reference.partition(".")
-    # "*.com" would speak for a whole public suffix: OpenSSL, too, wants two labels to its right.
-    return bool(dot) and bool(first) and "." in rest and parent == rest
 
 
 def _alternative_names(extensions: x509.Extensions | None) -> x509.SubjectAlternativeName | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from diagnoser import catalog
+from diagnoser import catalog, probing
 from diagnoser.endpoints import derive, recognise
 from diagnoser.errors import UsageError
 from diagnoser.evidence import Collected, is_moved_by_checks, join
@@ -31,8 +31,10 @@ from diagnoser.model import (
     Vantage,
     Verdict,
 )
-from diagnoser.probing import ClientCredentials, Trust, probe_all
 from diagnoser.rules import CAUSES, RULES, UNEXPLAINED
+
+if TYPE_CHECKING:
+    from diagnoser.probing import ClientCredentials, Trust
 
 _NOTHING = Collected()
 
@@ -181,8 +183,9 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
         for e in c.endpoints
         if inquiry.permission.covers(e) and (inquiry.again or e.key not in _seen(c))
     }
-    results = asyncio.run(
-        probe_all(
+    found: dict[tuple[str, int, str | None], ProbeResult] = {}
+    if wanted:
+        results = probing.run(
             tuple(wanted.values()),
             network=inquiry.network,
             trust=inquiry.trust,
@@ -193,8 +196,7 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
             now=inquiry.now,
             looks_ahead=inquiry.looks_ahead,
         )
-    )
-    found = {r.endpoint.key: r for r in results}
+        found = {r.endpoint.key: r for r in results}
     return tuple(_with_probes(c, found) for c in cases)
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from diagnoser import catalog
 from diagnoser.catalog import InterceptorRow, IssuerRow, RoleRow
-from diagnoser.certificates import name_matches
+from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     CertificateFacts,
     Condition,

@@ -45,7 +45,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from diagnoser import catalog
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.model import (
     AddressResult,
     Aftermath,
@@ -77,6 +76,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NONSENSE = "probe-0123456789abcdef.invalid"

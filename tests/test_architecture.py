@@ -44,6 +44,27 @@ def test_the_version_stands_in_one_place() -> None:
     assert done.stdout == f"diagnoser {diagnoser.__version__}\n"
 
 
+def test_an_offline_run_loads_nothing_that_only_a_probe_needs() -> None:
+    """They take as long to load as half a gigabyte of log takes to read."""
+    program = (
+        "import sys; from diagnoser.cli import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({'asyncio', 'OpenSSL', 'cryptography', 'certifi'} & sys.modules.keys()))"
+    )
+    sample = ROOT / "sample_logs" / "labelled-en-ssl-write.txt"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--offline", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        input=sample.read_text("utf-8"),
+    )
+    assert "626/307" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
+
+
 def test_the_package_is_typed_and_the_top_level_is_as_agreed() -> None:
     assert (PACKAGE / "py.typed").is_file()
     listed = subprocess.run(

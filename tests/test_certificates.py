@@ -10,8 +10,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from diagnoser import certificates
-from diagnoser.certificates import UnreadableCertificate, name_matches, read_certificate, read_name
+from diagnoser import tls_numbers
+from diagnoser.certificates import UnreadableCertificate, read_certificate, read_name
+from diagnoser.identifiers import name_matches
 from diagnoser.model import Attribute, CertificateFacts, Name
 
 
@@ -147,8 +148,8 @@ def test_names_match_as_rfc_9525_says(
 
 
 def test_numbers_have_their_official_names() -> None:
-    assert certificates.verify_code_name(0) == "X509_V_OK"
-    assert certificates.verify_code_name(20) == "X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
-    assert certificates.verify_code_name(4711) == "unknown verify code 4711"
-    assert certificates.alert_name(116) == "certificate_required"
-    assert certificates.alert_name(255) == "unknown_alert"
+    assert tls_numbers.verify_code_name(0) == "X509_V_OK"
+    assert tls_numbers.verify_code_name(20) == "X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
+    assert tls_numbers.verify_code_name(4711) == "unknown verify code 4711"
+    assert tls_numbers.alert_name(116) == "certificate_required"
+    assert tls_numbers.alert_name(255) == "unknown_alert"

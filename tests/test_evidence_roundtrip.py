@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from test_reports import report
 
 from diagnoser import catalog
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.certificates import read_certificate as read_der
 from diagnoser.diagnosis import judge
 from diagnoser.evidence import read_report
@@ -50,6 +49,7 @@ from diagnoser.model import (
 )
 from diagnoser.reports import render
 from diagnoser.rules import CAUSES
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 T = TypeVar("T")
 AT = Location("error.txt", 3)

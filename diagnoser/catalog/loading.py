@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +19,19 @@ T = TypeVar("T")
 
 def read(name: str, *known: str) -> dict[str, Any]:
     """One file; with ``known`` given, a table of another name is an error."""
-    path = DATA / name
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = _parsed(DATA / name)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise CatalogError(f"data/{name}: {error}") from error
     if known and (unknown := tables.keys() - set(known)):
         raise CatalogError(f"data/{name}: unknown table {min(unknown)!r}")
     return tables
+
+
+@cache
+def _parsed(path: Path) -> dict[str, Any]:
+    """One file is parsed once, however many tables are taken from it."""
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 def regex(text: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:

@@ -15,7 +15,6 @@ from diagnoser.cli.options import Settings
 from diagnoser.errors import OutputError, UsageError
 from diagnoser.model import Report
 from diagnoser.reports import render
-from diagnoser.reports.bundle import pack
 from diagnoser.reports.redaction import redact
 from diagnoser.reports.tokens import Entry
 
@@ -85,6 +84,8 @@ def deliver(report: Report, settings: Settings, language: str) -> None:
         shown = hidden
     _put(render(shown, settings.form, language), settings)
     if settings.bundle is not None:
+        from diagnoser.reports.bundle import pack  # noqa: PLC0415  (all formats, only for it)
+
         bundle = pack(hidden, language, redacted=_redacts(settings))
         _save(settings.bundle, bundle.data, "--bundle")
         _tell(settings, f"case bundle written to {settings.bundle}")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from diagnoser import evidence, probing
 from diagnoser.cli.greeting import greet
 from diagnoser.cli.scopes import Scope
 from diagnoser.cli.sweeping import Sweep
@@ -23,14 +24,12 @@ from diagnoser.evidence import (
     drop_secrets,
     explain_emptiness,
     is_transcript,
-    read_capture,
     read_checks,
     read_report,
     read_transcripts,
 )
 from diagnoser.grammar import explain_absence, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
-from diagnoser.probing import Trust
 from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.sources import Input, read_file, read_stream
@@ -70,12 +69,12 @@ class Gathering:
         self._language = language
         self._scope = scope or Scope()
         self.interrupted = False
-        self._loaded: Trust | None = None
+        self._loaded: probing.Trust | None = None
 
     @property
-    def _trust(self) -> Trust:
+    def _trust(self) -> probing.Trust:
         if self._loaded is None:
-            self._loaded = Trust.load(self._ca_file)
+            self._loaded = probing.Trust.load(self._ca_file)
         return self._loaded
 
     @property
@@ -176,14 +175,14 @@ class Gathering:
 
     def collected(self) -> Collected:
         """The evidence of all inputs; captures are searched for the endpoints of the errors."""
-        wanted = [e for b in self.blocks for e in open_case(b).endpoints]
+        wanted = [e for b in self.blocks for e in open_case(b).endpoints] if self._captures else []
         for path, data in self._captures:
             try:
                 if data is not None:
-                    found = read_capture(io.BytesIO(data), path, self._trust, wanted)
+                    found = evidence.read_capture(io.BytesIO(data), path, self._trust, wanted)
                 else:
                     with Path(path).open("rb") as stream:
-                        found = read_capture(stream, path, self._trust, wanted)
+                        found = evidence.read_capture(stream, path, self._trust, wanted)
             except InputError as error:
                 self.faults.append(error)
             except OSError as error:

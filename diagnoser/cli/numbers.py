@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from diagnoser.catalog import Words
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.evidence.numbers import (
     FailureNumber,
     OpensslCode,
@@ -21,6 +20,7 @@ from diagnoser.evidence.numbers import (
     verify_code,
     verify_texts,
 )
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 # What a server means by an alert, by the cause it suggests (KB 57417, KB 62241, RFC 8446 6.2).
 _ALERT_CAUSES = {

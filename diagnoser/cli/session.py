@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import diagnoser
+from diagnoser import probing
 from diagnoser.cli import explain_failure, say
-from diagnoser.cli.data_centers import leave_out_guesses, open_data_center
 from diagnoser.cli.delivery import check_targets, deliver
 from diagnoser.cli.gathering import Gathering
 from diagnoser.cli.greeting import language_of_environment
@@ -40,20 +40,6 @@ from diagnoser.model import (
     Skipped,
     Standing,
     Vantage,
-)
-from diagnoser.probing import (
-    ClientCredentials,
-    NoProxyAddress,
-    RedirectedNetwork,
-    SystemNetwork,
-    Trust,
-    find_certificates,
-    find_credentials,
-    find_proxy,
-    load_credentials,
-    parse_proxy,
-    parse_redirection,
-    system_vantage,
 )
 
 _MOST_TOLD = 10
@@ -109,6 +95,11 @@ def check(
         raise UsageError(
             "nothing to check", hint="name a HOST[:PORT], or a data centre: --data-center eu2"
         )
+    from diagnoser.cli.data_centers import (  # noqa: PLC0415
+        leave_out_guesses,
+        open_data_center,
+    )
+
     check_targets(settings)
     inquiry = prepare(settings)
     cases: list[Case] = []
@@ -134,10 +125,10 @@ def demo(settings: Settings) -> int:
         say("demo: servers on 127.0.0.1 play Acronis, a firewall and a closed port; no internet")
     with lab.serve() as stage:
         inquiry = Inquiry(
-            network=RedirectedNetwork(SystemNetwork(), stage.redirections),
+            network=probing.RedirectedNetwork(probing.SystemNetwork(), stage.redirections),
             trust=stage.trust,
             credentials=stage.credentials,
-            vantage=system_vantage(),
+            vantage=probing.system_vantage(),
             timeout=2.0,
         )
         blocks = [b for s in stage.samples for b in read_blocks(s.text, s.source).blocks]
@@ -159,15 +150,19 @@ def exit_status(diagnoses: Sequence[Diagnosis], settings: Settings) -> int:
 
 def prepare(settings: Settings) -> Inquiry:
     """Options made into values; raises ``UsageError`` before anything is contacted."""
-    vantage = system_vantage()
-    redirections = tuple(parse_redirection(r) for r in settings.connect_to)
+    vantage = probing.system_vantage()
+    redirections = tuple(probing.parse_redirection(r) for r in settings.connect_to)
     credentials, proxy = _credentials(settings), _proxy(settings)
     if proxy is not None and proxy.source is not None and not settings.quiet:
         say(f"using the proxy {proxy} of {proxy.source} (--proxy none goes without)")
     named = [*settings.allow, *(f"{r.host}:{r.port}" for r in redirections if r.host and r.port)]
+    network, trust = None, None
+    if not settings.offline:
+        network = probing.RedirectedNetwork(probing.SystemNetwork(), redirections)
+        trust = probing.Trust.load(settings.ca_file)
     return Inquiry(
-        network=None if settings.offline else RedirectedNetwork(SystemNetwork(), redirections),
-        trust=None if settings.offline else Trust.load(settings.ca_file),
+        network=network,
+        trust=trust,
         vantage=vantage,
         permission=Permission(frozenset(n.lower() for n in named), settings.allow_all),
         timeout=settings.timeout,
@@ -199,30 +194,30 @@ def _proxy(settings: Settings) -> Proxy | None:
     if settings.proxy == "none" or (settings.proxy is None and settings.connect_to):
         return None
     if settings.proxy is None:
-        return None if settings.offline else find_proxy(os.environ)
+        return None if settings.offline else probing.find_proxy(os.environ)
     try:
-        return parse_proxy(settings.proxy)
-    except NoProxyAddress as error:
+        return probing.parse_proxy(settings.proxy)
+    except probing.NoProxyAddress as error:
         # The text may hold a password, so it is not repeated.
         raise UsageError(
             "--proxy is not an HTTP proxy's address", hint="for example --proxy http://proxy:3128"
         ) from error
 
 
-def _credentials(settings: Settings) -> ClientCredentials | None:
+def _credentials(settings: Settings) -> probing.ClientCredentials | None:
     """The agent's certificate: the file that the user named, else the agent's own on this machine.
 
     It is presented to storage only, and the report says where it came from.
     """
     if settings.client_cert is not None:
-        return load_credentials(settings.client_cert, settings.client_key)
+        return probing.load_credentials(settings.client_cert, settings.client_key)
     if settings.client_key is not None:
         raise UsageError(
             "--client-key needs the certificate it belongs to", hint="add --client-cert FILE"
         )
     if settings.offline or settings.connect_to:
         return None
-    return find_credentials(find_certificates())
+    return probing.find_credentials(probing.find_certificates())
 
 
 def _report(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from diagnoser.deferral import defer
 from diagnoser.errors import InputError
-from diagnoser.evidence.captures import read_capture
 from diagnoser.evidence.checkers import (
     Check,
     is_checker,
@@ -26,6 +27,11 @@ from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
 from diagnoser.model import Case, ProbeResult
 from diagnoser.reading.encodings import decode
+
+if TYPE_CHECKING:
+    from diagnoser.evidence.captures import read_capture
+else:
+    __getattr__ = defer(__name__, {"read_capture": "captures"})
 
 __all__ = [
     "HEAD",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from diagnoser.certificates import UnreadableCertificate, alert_name, read_certificate
+from diagnoser.certificates import UnreadableCertificate, read_certificate
 from diagnoser.evidence.connections import Book, Connection
 from diagnoser.evidence.outcomes import opinions
 from diagnoser.evidence.packets import address_text
@@ -20,6 +20,7 @@ from diagnoser.model import (
     StageResult,
     TlsFacts,
 )
+from diagnoser.tls_numbers import alert_name
 
 if TYPE_CHECKING:
     from diagnoser.probing import Trust

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from diagnoser.certificates import name_matches
 from diagnoser.evidence.checkers import Check, endpoints_of, recognise_checks
 from diagnoser.evidence.transcripts import UNKNOWN_HOST, UNKNOWN_PORT
+from diagnoser.identifiers import name_matches
 from diagnoser.model import Case, Condition, Endpoint, Origin, ProbeResult, Role, Stage
 
 # Of two observations of one endpoint the one that saw more of it stands; live beats hearsay.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.errors import CatalogError
 from diagnoser.model import Condition
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 _DATA = Path(__file__).parents[1] / "data"
 _SYSTEM_FLAG = 0x80000000

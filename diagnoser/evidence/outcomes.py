@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.evidence.numbers import FailureNumber, failure, system_failure, verify_code
 from diagnoser.evidence.statements import Statements
 from diagnoser.model import (
@@ -23,6 +22,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 if TYPE_CHECKING:
     from diagnoser.probing import Trust

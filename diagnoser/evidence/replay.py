@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 
-from diagnoser.certificates import alert_name, verify_code_name
 from diagnoser.errors import InputError
 from diagnoser.evidence.nodes import Node, Unfit
 from diagnoser.model import (
@@ -43,6 +42,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
+from diagnoser.tls_numbers import alert_name, verify_code_name
 
 SCHEMA = 1
 _MOST_CASES = 10_000

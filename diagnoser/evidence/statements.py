@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 import pyparsing as pp
 
-from diagnoser.certificates import UnreadableCertificate, read_certificate
 from diagnoser.evidence.names import LONGEST, is_slashed, read_name
 from diagnoser.evidence.numbers import OpensslCode, decode_openssl
 from diagnoser.model import CertificateFacts, Name
@@ -218,6 +217,12 @@ def _certificate(
 ) -> tuple[CertificateFacts, bytes | None] | None:
     number = _token(entry, "number")
     if number.isdigit() and int(number) < len(ders):
+        # Most texts hold no certificate, and cryptography takes long to load.
+        from diagnoser.certificates import (  # noqa: PLC0415
+            UnreadableCertificate,
+            read_certificate,
+        )
+
         try:
             return read_certificate(ders[int(number)]), ders[int(number)]
         except UnreadableCertificate:

@@ -20,11 +20,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
-from diagnoser.certificates import name_matches
 from diagnoser.evidence.names import KEYS
 from diagnoser.evidence.outcomes import stages_of, tls_of
 from diagnoser.evidence.pastes import ECHO, tidy
 from diagnoser.evidence.statements import Statements, read_statements
+from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     AddressResult,
     CertificateFacts,

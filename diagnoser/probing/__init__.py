@@ -1,25 +1,44 @@
 """Live visits to endpoints: resolve, connect, tunnel, handshake, verify, and two controls."""
 
-from diagnoser.probing.agent_settings import (
-    NoProxyAddress,
-    find_certificates,
-    find_proxy,
-    parse_proxy,
-)
-from diagnoser.probing.credentials import (
-    ClientCredentials,
-    find_credentials,
-    load_credentials,
-)
-from diagnoser.probing.rounds import probe, probe_all, run
-from diagnoser.probing.transport import (
-    RedirectedNetwork,
-    Redirection,
-    SystemNetwork,
-    parse_redirection,
-    system_vantage,
-)
-from diagnoser.probing.trust import Trust
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from diagnoser.deferral import defer
+
+if TYPE_CHECKING:
+    from diagnoser.probing.agent_settings import (
+        NoProxyAddress,
+        find_certificates,
+        find_proxy,
+        parse_proxy,
+    )
+    from diagnoser.probing.credentials import (
+        ClientCredentials,
+        find_credentials,
+        load_credentials,
+    )
+    from diagnoser.probing.rounds import probe, probe_all, run
+    from diagnoser.probing.transport import (
+        RedirectedNetwork,
+        Redirection,
+        SystemNetwork,
+        parse_redirection,
+    )
+    from diagnoser.probing.trust import Trust
+    from diagnoser.probing.vantages import system_vantage
+else:
+    _MODULES = {
+        "agent_settings": ("NoProxyAddress", "find_certificates", "find_proxy", "parse_proxy"),
+        "credentials": ("ClientCredentials", "find_credentials", "load_credentials"),
+        "rounds": ("probe", "probe_all", "run"),
+        "transport": ("RedirectedNetwork", "Redirection", "SystemNetwork", "parse_redirection"),
+        "trust": ("Trust",),
+        "vantages": ("system_vantage",),
+    }
+    __getattr__ = defer(
+        __name__, {name: module for module, names in _MODULES.items() for name in names}
+    )
 
 __all__ = [
     "ClientCredentials",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from OpenSSL import SSL, crypto
 
-from diagnoser import certificates
+from diagnoser import certificates, tls_numbers
 from diagnoser.model import (
     Aftermath,
     Alert,
@@ -130,7 +130,7 @@ class Handshake(Observer):
 
     def note_verification(self, code: int, depth: int) -> None:
         """One fault found while the received chain was verified."""
-        found = VerifyResult(code, certificates.verify_code_name(code), TrustStore.MOZILLA, depth)
+        found = VerifyResult(code, tls_numbers.verify_code_name(code), TrustStore.MOZILLA, depth)
         if len(self._verify_errors) < _MOST_NOTES and found not in self._verify_errors:
             self._verify_errors.append(found)
 
@@ -143,7 +143,7 @@ class Handshake(Observer):
         if where & SSL.SSL_CB_ALERT:
             direction = Direction.RECEIVED if where & SSL.SSL_CB_READ else Direction.SENT
             level, number = value >> 8, value & 0xFF
-            alert = Alert(level, number, certificates.alert_name(number), direction)
+            alert = Alert(level, number, tls_numbers.alert_name(number), direction)
             if len(self._alerts) < _MOST_NOTES:
                 self._alerts.append(alert)
         elif where & SSL.SSL_CB_LOOP:

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import socket
-import ssl
 import struct
 import threading
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
-from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow, Vantage
+from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,17 +180,6 @@ def parse_redirection(text: str) -> Redirection:
         raise UsageError(f"{text!r}: a port is a number from 1 to 65535")
     hosts = [parts[g].strip("[]").rstrip(".") or None for g in ("host", "to_host")]
     return Redirection(hosts[0], ports[0], hosts[1], ports[1])
-
-
-def system_vantage() -> Vantage:
-    """This machine as a vantage: host name, system with release, and where its roots come from."""
-    paths = ssl.get_default_verify_paths()
-    store = "Windows certificate store" if platform.system() == "Windows" else paths.cafile
-    return Vantage(
-        hostname=socket.gethostname(),
-        system=f"{platform.system()} {platform.release()}",
-        trust_store=store or paths.capath or "none",
-    )
 
 
 def _hosts_path() -> Path:

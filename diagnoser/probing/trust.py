@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import certifi
 from OpenSSL import crypto
 
-from diagnoser.certificates import verify_code_name
 from diagnoser.errors import UsageError
 from diagnoser.model import TrustStore, VerifyResult
+from diagnoser.tls_numbers import verify_code_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

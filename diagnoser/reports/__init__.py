@@ -1,24 +1,30 @@
-"""Reports: one function a format, each from a cleaned report to a string."""
+"""Reports: one module a format, each with a ``render`` from a cleaned report to a string."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol, cast
 
 from diagnoser.catalog import Words
 from diagnoser.model import Report
-from diagnoser.reports import document, ecs, markdown, page, text
 from diagnoser.reports.cleaning import clean
 from diagnoser.reports.wording import words_for
 
-FORMATS: dict[str, Callable[[Report, Words], str]] = {
-    "text": text.render,
-    "json": document.render,
-    "markdown": markdown.render,
-    "html": page.render,
-    "ndjson": ecs.render,
+# The module of each format. It loads when it is asked for: a run writes one format.
+FORMATS = {
+    "text": "text",
+    "json": "document",
+    "markdown": "markdown",
+    "html": "page",
+    "ndjson": "ecs",
 }
+
+
+class _Format(Protocol):
+    def render(self, report: Report, told: Words, /) -> str: ...
 
 
 def render(report: Report, form: str, language: str) -> str:
     """``report`` in one of :data:`FORMATS` and one language, cleaned first."""
-    return FORMATS[form](clean(report), words_for(language))
+    chosen = cast("_Format", import_module(f"diagnoser.reports.{FORMATS[form]}"))
+    return chosen.render(clean(report), words_for(language))

@@ -7,11 +7,11 @@ it. Secrets are taken out whether or not names are (:mod:`~diagnoser.reports.red
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TypeVar
 
 from diagnoser.model import Report
 from diagnoser.reports.redaction import conceal
+from diagnoser.reports.trees import with_parts
 from diagnoser.visible import visible
 
 T = TypeVar("T")
@@ -26,9 +26,5 @@ def _walk(value: T) -> T:
     if isinstance(value, str):
         # StrEnum members are words of our own.
         return value if type(value) is not str else visible(value)  # type: ignore[return-value]
-    if isinstance(value, tuple):
-        return tuple(_walk(item) for item in value)  # type: ignore[return-value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {f.name: _walk(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return dataclasses.replace(value, **changed)
-    return value
+    changed: T = with_parts(value, _walk)
+    return changed

@@ -13,7 +13,6 @@ there back to the names.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -33,11 +32,11 @@ from diagnoser.model import (
     Vantage,
 )
 from diagnoser.reports.confidential import Secret, Trace, is_secret_key, secrets
-from diagnoser.reports.inscriptions import inscriptions
 from diagnoser.reports.naming import Kind, is_common, kind_of_key, names_host
 from diagnoser.reports.scrubbing import scrub, without_pem
 from diagnoser.reports.tokens import Entry, Ledger, fold, searcher, tokens_in
 from diagnoser.reports.traces import kind_of_address, names, shapes
+from diagnoser.reports.trees import field_names, with_parts
 from diagnoser.reports.vendors import recognised, with_vendor
 
 T = TypeVar("T")
@@ -106,16 +105,11 @@ class _Redactor:
         if isinstance(value, str):
             # StrEnum members are words of our own.
             return self.text(value) if type(value) is str else value  # type: ignore[return-value]
-        if isinstance(value, tuple):
-            return tuple(self.walk(item) for item in value)  # type: ignore[return-value]
         special = self._special.get(type(value))
         return self._fields(value) if special is None else special(value)  # type: ignore[return-value]
 
     def _fields(self, value: T) -> T:
-        if not dataclasses.is_dataclass(value) or isinstance(value, type):
-            return value
-        changed = {f.name: self.walk(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return replace(value, **changed)
+        return with_parts(value, self.walk)
 
     def text(self, text: str) -> str:
         """One string of which nothing is known but its letters."""
@@ -247,6 +241,9 @@ class _Redactor:
 
     def _tells(self, pem: str) -> bool:
         """Whether anything written in a certificate would be replaced, or it cannot be read."""
+        # It brings cryptography, which a report without a certificate does not need.
+        from diagnoser.reports.inscriptions import inscriptions  # noqa: PLC0415
+
         written = inscriptions(pem)
         return written is None or any(self.text(w) != w for w in written)
 
@@ -286,6 +283,6 @@ def _strings(value: object) -> Iterable[str]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _strings(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from _strings(getattr(value, field.name))
+    else:
+        for name in field_names(value):
+            yield from _strings(getattr(value, name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diagnoser.certificates import name_matches
+from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     Category,
     CertificateFacts,

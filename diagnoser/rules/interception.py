@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diagnoser import catalog
-from diagnoser.certificates import name_matches
+from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     Case,
     Category,

@@ -1,0 +1,39 @@
+"""A report as a tree of tuples and dataclasses; what does not change is shared, not copied."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def with_parts(value: T, change: Callable[[Any], Any]) -> T:
+    """``value`` with ``change`` made to each of its fields or items, itself if none does."""
+    if isinstance(value, tuple):
+        items = tuple(map(change, value))
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else items  # type: ignore[return-value]
+    changed = {}
+    for name in field_names(value):
+        old = getattr(value, name)
+        new = change(old)
+        if new is not old:
+            changed[name] = new
+    return dataclasses.replace(value, **changed) if changed else value  # type: ignore[type-var]
+
+
+def field_names(value: object) -> tuple[str, ...]:
+    """The fields of a dataclass, in order; none of anything else."""
+    kind: Any = type(value)
+    names: tuple[str, ...] = _names_of(kind)
+    return names
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(kind))

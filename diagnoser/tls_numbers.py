@@ -1,0 +1,26 @@
+"""The numbers of TLS and of OpenSSL with their names."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+
+def verify_code_name(code: int) -> str:
+    """OpenSSL's name of a verify code: ``X509_V_OK``, ``X509_V_ERR_CERT_HAS_EXPIRED``, ..."""
+    if code == 0:
+        return "X509_V_OK"
+    name = _numbers()["verify"].get(str(code))
+    return f"X509_V_ERR_{name}" if name else f"unknown verify code {code}"
+
+
+def alert_name(number: int) -> str:
+    """The AlertDescription of a number as RFC 8446 section 6 and the IANA registry spell it."""
+    return _numbers()["alert"].get(str(number), "unknown_alert")
+
+
+@cache
+def _numbers() -> dict[str, dict[str, str]]:
+    path = Path(__file__).with_name("data") / "tls_numbers.toml"
+    return tomllib.loads(path.read_text("utf-8"))
