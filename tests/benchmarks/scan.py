@@ -63,6 +63,8 @@ Message: Could not perform SSL_write() call:
     '{{"time":"{t}","level":"error" ,"msg":"Post https://eu{k}-cloud.acronis.com/api: dial tcp'
     ' 203.0.113.9:443: connect: connection refused","pid":1234}}\n',
 )
+# Who installs a package has its modules compiled; an environment that forbids it is no user's.
+USUAL = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 DENSITIES = (0.0, 0.0001, 0.01, 0.2)
 
 
@@ -102,7 +104,7 @@ def timed(command: list[str], out: Path) -> tuple[float, float]:
     """Seconds, and the peak memory in MB of the process and its children."""
     with out.open("wb") as sink:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.DEVNULL, env=USUAL)
         _, _, usage = os.wait4(process.pid, 0)
         return time.perf_counter() - begin, usage.ru_maxrss / 1024
 
@@ -154,8 +156,8 @@ def main() -> None:
 
         search = [wanted.rg, "--no-config", "-a", "-c", "-F", "-f", str(anchors)]
         tiny = room / "tiny.log"
-        # Large enough for each of the errors, so that the same cases are judged and reported.
-        tiny.write_text("".join(lines(100_000, 0.2)), "utf-8")
+        # Large enough to be surveyed, and for each of the errors: the same cases are reported.
+        tiny.write_text("".join(lines(2_000_000, 0.02)), "utf-8")
         start_up = statistics.median(timed(scan(tiny, 1), out)[0] for _ in range(2 * wanted.rounds))
         print(f"start-up and report: {start_up * 1000:.0f} ms")
         print(f"{wanted.size} MB each, {len(texts)} anchors, {wanted.rounds} rounds")
