@@ -260,6 +260,24 @@ def test_a_redacted_report_scanned_again_tells_the_same(tmp_path: Path) -> None:
     assert again["cases"][0]["block"]["frames"] == first["cases"][0]["block"]["frames"]
 
 
+def test_a_link_and_a_pipe_are_written_through_not_replaced(tmp_path: Path) -> None:
+    """As root, ``-o /dev/stdout`` must not make a file of it."""
+    kept = tmp_path / "kept.txt"
+    kept.write_text("old", "utf-8")
+    link = tmp_path / "link"
+    link.symlink_to(kept)
+    diagnoser("--offline", "--quiet", "--output", str(link), given=ARTICLE)
+    assert link.is_symlink()
+    assert "626/307" in kept.read_text("utf-8")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        diagnoser("--offline", "--quiet", "--output", str(pipe), given=ARTICLE)
+        assert pipe.is_fifo()
+        assert reader.stdout is not None
+        assert "626/307" in reader.stdout.read()
+
+
 def test_nothing_is_written_over_an_input_or_another_output(tmp_path: Path) -> None:
     log = tmp_path / "error.txt"
     log.write_text(PRIVATE, "utf-8")

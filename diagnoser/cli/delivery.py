@@ -121,8 +121,15 @@ def _tell(settings: Settings, text: str) -> None:
 
 
 def _save(target: Path, data: bytes, option: str) -> None:
-    """Whole or not at all, readable by the user alone: a half-written file would be attached."""
+    """Whole or not at all, readable by the user alone: a half-written file would be attached.
+
+    What is no file of its own (a device, a pipe, a link) is written through, never replaced.
+    """
     try:
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            with target.open("wb") as through:
+                through.write(data)
+            return
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
         try:
             with os.fdopen(handle, "wb") as file:
