@@ -260,6 +260,7 @@ def test_a_redacted_report_scanned_again_tells_the_same(tmp_path: Path) -> None:
     assert again["cases"][0]["block"]["frames"] == first["cases"][0]["block"]["frames"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
 def test_a_link_and_a_pipe_are_written_through_not_replaced(tmp_path: Path) -> None:
     """As root, ``-o /dev/stdout`` must not make a file of it."""
     kept = tmp_path / "kept.txt"
