@@ -61,7 +61,7 @@ def _folded(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_SECRETS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
+_FORMS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     (
         Secret.KEY,
         re.compile(
@@ -72,6 +72,32 @@ _SECRETS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     ),
     # RFC 7519: both parts of a JWT are JSON objects, so both begin with {" in base64.
     (Secret.TOKEN, re.compile(r"(?<![\w-])(?P<value>eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)")),
+    (
+        Secret.SECRET,
+        _folded(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{0,200}:(?P<value>[^\s/\"']{1,200})@"),
+    ),
+    # Signed addresses of Azure and AWS: who has the signature needs no login.
+    (
+        Secret.SECRET,
+        _folded(
+            r"[?&;](?:sig|signature|x-amz-signature|x-amz-credential|x-goog-signature)="
+            r"(?!\[)(?P<value>[^\s\"'&;<>]{1,4000})"
+        ),
+    ),
+    # curl's way to log in.
+    (Secret.SECRET, re.compile(r"(?<!\S)(?:-u|--user)(?:=|\s+)[\"']?[^\s:\"']{1,100}:" + _BARE)),
+    # AWS access keys, and tokens of GitHub, GitLab, Slack and Google.
+    (
+        Secret.TOKEN,
+        re.compile(
+            r"(?<!\w)(?P<value>(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,255}|glpat-[\w-]{16,255}"
+            r"|xox[abeoprs]-[\w-]{10,255}|AIza[\w-]{35})(?![\w-])"
+        ),
+    ),
+)
+# Asked only where one of the words stands, which few texts hold.
+_TELLING = _folded(rf"{_WORDS}|authorization|credentials|(?<!\S)-p")
+_TOLD: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     # RFC 9110 section 11.4: a scheme and one token, or (Digest) pairs to the end of the line.
     *(
         (Secret.SECRET, _folded(rf"authorization{_CLOSE}\s{{0,4}}[:=]\s{{0,4}}{value}"))
@@ -89,10 +115,6 @@ _SECRETS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
             r":\s*(?P<value>[^\r\n\"\[]{1,4000})",
             rf"{_CLOSE}\s{{0,4}}[:=]\s{{0,4}}\[?\s{{0,4}}{_OPEN}{_QUOTED}",
         )
-    ),
-    (
-        Secret.SECRET,
-        _folded(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{0,200}:(?P<value>[^\s/\"']{1,200})@"),
     ),
     (
         Secret.SECRET,
@@ -137,27 +159,9 @@ _SECRETS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
             rf"<[\w:-]{{0,80}}?(?:{_WORDS})\s[^<>]{{0,200}}?\bvalue\s{{0,4}}=\s{{0,4}}{_OPEN}{_QUOTED}"
         ),
     ),
-    # Signed addresses of Azure and AWS: who has the signature needs no login.
-    (
-        Secret.SECRET,
-        _folded(
-            r"[?&;](?:sig|signature|x-amz-signature|x-amz-credential|x-goog-signature)="
-            r"(?!\[)(?P<value>[^\s\"'&;<>]{1,4000})"
-        ),
-    ),
     *(
         (Secret.SECRET, _folded(rf"{_OPTION}{value}"))
         for value in (r"(?P<open>[\"'])(?P<value>[^\"'\r\n]{1,400})(?P=open)", _BARE)
-    ),
-    # curl's way to log in.
-    (Secret.SECRET, re.compile(r"(?<!\S)(?:-u|--user)(?:=|\s+)[\"']?[^\s:\"']{1,100}:" + _BARE)),
-    # AWS access keys, and tokens of GitHub, GitLab, Slack and Google.
-    (
-        Secret.TOKEN,
-        re.compile(
-            r"(?<!\w)(?P<value>(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,255}|glpat-[\w-]{16,255}"
-            r"|xox[abeoprs]-[\w-]{10,255}|AIza[\w-]{35})(?![\w-])"
-        ),
     ),
 )
 _SECRET_KEY = re.compile(
@@ -175,7 +179,8 @@ def is_secret_key(key: str) -> bool:
 
 def secrets(text: str) -> Iterator[Trace]:
     """The secrets in a plain text. Overlaps are left in."""
-    for kind, pattern in _SECRETS:
+    told = _TOLD if _TELLING.search(text) is not None else ()
+    for kind, pattern in (*_FORMS, *told):
         for match in pattern.finditer(text):
             if _is_place(text, match):
                 continue
