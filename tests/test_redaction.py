@@ -534,19 +534,19 @@ def test_a_large_report_takes_its_time_and_no_more() -> None:
     texts = [
         f"user: u{n}x on h{n}.corp-{n % 50}.lan (10.0.{n % 250}.7) failed" for n in range(3000)
     ]
-    begin = time.monotonic()
+    begin = time.process_time()
     redact(told(*texts))
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 20
 
 
 def test_hostile_text_cannot_stall_it() -> None:
     import time
 
-    begin = time.monotonic()
+    begin = time.process_time()
     for text in ("a." * 50_000, "%41" * 50_000, "\\u0041" * 20_000, "-----BEGIN " * 20_000,
                  "user: " * 20_000, "\n" * 100_000, "A" * 200_000, "'for '" * 20_000):  # fmt: skip
         message(text)
-    assert time.monotonic() - begin < 30
+    assert time.process_time() - begin < 30
 
 
 def test_evidence_of_the_host_is_redacted_like_the_host() -> None:
