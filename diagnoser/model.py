@@ -422,7 +422,8 @@ class TlsFacts:
 
     ``client_certificate`` is the one at hand to be presented, ``client_certificate_source`` the
     file it came from. ``verify_at_server_time`` are the opinions at the time that the server itself
-    tells, where a date was in doubt.
+    tells, where a date was in doubt. ``narrowed_by`` is the option of the command that took so much
+    out of the hello (versions, ciphers, the name) that a refusal says nothing of the peer.
     """
 
     version: str | None = None
@@ -444,6 +445,7 @@ class TlsFacts:
     client_certificate: CertificateFacts | None = None
     client_certificate_source: str | None = None
     verify_at_server_time: tuple[VerifyResult, ...] = ()
+    narrowed_by: str | None = None
 
     @property
     def end_entity(self) -> CertificateFacts | None:

@@ -16,6 +16,7 @@ from diagnoser.model import (
     Condition,
     Evidence,
     Finding,
+    Origin,
     ProbeResult,
     Recognition,
     Stage,
@@ -112,10 +113,26 @@ def met_facts(probe: ProbeResult, stage: Stage) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
+def narrowed(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """The option of an s_client command for which the failed handshake says nothing of the peer;
+    empty where there is none. What is no TLS is none for any hello, and once the peer has shown
+    its certificate the hello was good enough."""
+    tls = probe.tls
+    if tls is None or tls.narrowed_by is None or tls.received_chain:
+        return ()
+    if probe.stage(Stage.HANDSHAKE).condition in (Condition.MET, Condition.NOT_TLS):
+        return ()
+    return (fact(probe, Stage.HANDSHAKE, "narrowed_by", tls.narrowed_by),)
+
+
 def by_condition(probe: ProbeResult, stage: Stage, *sought: Condition) -> Finding:
-    """Applies if the stage ended in one of ``sought``; undecided if it was never reached."""
+    """Applies if the stage ended in one of ``sought``; undecided if it was never reached, if the
+    evidence does not show how it ended, or if that was the command's own doing."""
     condition = probe.stage(stage).condition
-    if condition is Condition.NOT_REACHED:
+    unseen = condition is Condition.UNCLASSIFIED and probe.origin is not Origin.LIVE
+    if condition is Condition.NOT_REACHED or unseen:
         return Finding(Standing.UNDECIDED, met_facts(probe, stage))
+    if stage is Stage.HANDSHAKE and (shown := narrowed(probe)):
+        return Finding(Standing.UNDECIDED, met_facts(probe, stage) + shown)
     standing = Standing.APPLIES if condition in sought else Standing.RULED_OUT
     return Finding(standing, met_facts(probe, stage))

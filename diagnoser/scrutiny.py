@@ -241,7 +241,11 @@ def _ends_unseen(probe: ProbeResult) -> bool:
     if any(probe.stage(s).condition is Condition.UNCLASSIFIED for s in seen):
         return True
     met = probe.stage(Stage.HANDSHAKE).condition is Condition.MET
-    return met and (probe.tls is None or not probe.tls.received_chain)
+    tls = probe.tls
+    if tls is not None and tls.narrowed_by is not None:
+        # How the peer answers a whole hello is not in the text.
+        return not met or tls.version in OLD_VERSIONS or not tls.received_chain
+    return met and (tls is None or not tls.received_chain)
 
 
 def is_healthy(probe: ProbeResult) -> bool | None:

@@ -19,6 +19,7 @@ All keys may be left out:
     asked = true, sent = true, authorities = [{O = "Acronis"}]
     own = {subject = …, issuer = …, valid = …}      the agent's certificate that was at hand
     alert = 48, alert_sent = true   0: none; sent: it was ours
+    origin = "transcript"           default live; narrowed_by = "-tls1_1": the command's own doing
     version = "TLSv1.3", aftermath = "ticket", ocsp = "revoked", clear_text = "HTTP/1.1"
     minted = true                   the nonsense-name control: true, false (answered otherwise),
                                     "refused" (no certificate), "common-name" (no subjectAltName)
@@ -151,7 +152,7 @@ _KEYS = {
     "asked", "sent", "authorities", "alert", "alert_sent", "version", "aftermath", "ocsp",
     "clear_text", "minted", "server_clock", "addresses", "probes", "suspects", "proven",
     "controls", "flow", "own", "lookup", "wrapper", "symptom", "told", "rows", "code", "block",
-    "frames", "expect", "cause", "standing",
+    "frames", "expect", "cause", "standing", "origin", "narrowed_by",
 }  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def _probe(table: Table, endpoint: Endpoint) -> ProbeResult:
         stages=stages,
         at=NOW,
         vantage="machine",
-        origin=Origin.LIVE,
+        origin=Origin(table.get("origin", "live")),
         tls=_tls(table) if speaks else None,
         addresses=tuple(
             AddressResult(a, endpoint.port, Condition(c))
@@ -328,6 +329,7 @@ def _tls(table: Table) -> TlsFacts:
         ocsp=table.get("ocsp"),
         client_certificate=certificate(table["own"]) if "own" in table else None,
         client_certificate_source="agent.crt" if "own" in table else None,
+        narrowed_by=table.get("narrowed_by"),
         flow=TcpFlow(*table["flow"]) if "flow" in table else None,
     )
 

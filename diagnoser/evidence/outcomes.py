@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from diagnoser.evidence.narrowing import Narrowing
 from diagnoser.evidence.numbers import FailureNumber, failure, system_failure, verify_code
 from diagnoser.evidence.statements import Statements
 from diagnoser.model import (
@@ -45,9 +46,20 @@ _PROTOCOL_VERSION = 70
 _VERSION_REASONS = frozenset({258, 259})
 
 
-def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) -> TlsFacts | None:
-    """The TLS facts of a run; ``None`` where it did not come to a handshake."""
-    if not said.connected and not said.chain:
+def tls_of(
+    said: Statements,
+    at: datetime,
+    trust: Trust | None,
+    *,
+    shown: bool,
+    narrowing: Narrowing,
+) -> TlsFacts | None:
+    """The TLS facts of a run; ``None`` where it did not come to a handshake.
+
+    ``shown`` says that the command presents a client certificate. Where the text has no chain, the
+    lines of the verification say what arrived.
+    """
+    if not (said.connected or said.chain or said.verified):
         return None
     alert = None
     if said.alert is not None:
@@ -58,9 +70,12 @@ def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) 
         version=said.version,
         cipher=said.cipher,
         alert=alert,
-        verify=(*_public_opinions(said, at, trust), *_own_opinion(said)),
+        verify=(
+            *_public_opinions(said, at, trust),
+            *(() if narrowing.own_roots else _own_opinion(said)),
+        ),
         verify_errors=tuple(_verify_errors(said)),
-        received_chain=said.chain,
+        received_chain=said.chain or said.path,
         client_certificate_requested=said.asked,
         client_certificate_sent=bool(said.asked) and shown,
         client_ca_names=said.ca_names,
@@ -68,6 +83,7 @@ def tls_of(said: Statements, at: datetime, trust: Trust | None, *, shown: bool) 
         bytes_sent=said.sent,
         bytes_received=said.received,
         ocsp=said.ocsp,
+        narrowed_by=narrowing.named(alert.number if alert else None),
     )
 
 
@@ -137,7 +153,7 @@ def stages_of(
         StageResult(Stage.RESOLVE, Condition.MET),
         StageResult(Stage.CONNECT, Condition.MET),
         StageResult(Stage.TUNNEL, Condition.MET, through),
-        _handshake(said),
+        _handshake(said, tls),
         _verified(said, tls),
     )
 
@@ -157,7 +173,7 @@ def _before_tls(said: Statements, proxy: str | None) -> tuple[StageResult, ...] 
         detail = f"{proxy or 'the proxy'} answered {said.proxy_status}"
         refused = StageResult(Stage.TUNNEL, condition, detail, error=said.proxy_status)
         return (resolved, reached, refused)
-    if said.connected or said.chain:
+    if said.connected or said.chain or said.verified:
         return None
     row = _system_failure(said)
     if row is not None and row.condition in (
@@ -183,8 +199,10 @@ def _system_failure(said: Statements) -> FailureNumber | None:
     return next((row for n in numbers if (row := system_failure(n)) is not None), None)
 
 
-def _handshake(said: Statements) -> StageResult:
+def _handshake(said: Statements, tls: TlsFacts | None) -> StageResult:
     condition, detail, error = _alerted(said) or _foreign(said) or _end(said)
+    if tls is not None and tls.narrowed_by is not None and condition is not Condition.MET:
+        detail = f"{detail}; asked with {tls.narrowed_by}"
     return StageResult(Stage.HANDSHAKE, condition, detail, error=error)
 
 
@@ -229,8 +247,14 @@ def _end(said: Statements) -> _Ended:
         return Condition.FATAL_ALERT, "an alert; its number was not saved (use 2>&1)", None
     if empty:
         return Condition.CONNECTION_CLOSED, f"{said.received or 0} bytes were read", None
-    # Every other end makes s_client print more than this line.
-    return Condition.HANDSHAKE_TIMED_OUT, "nothing follows CONNECTED", None
+    if said.verified:
+        told = "a certificate arrived; the end of the handshake is not in the text"
+        return Condition.UNCLASSIFIED, told, None
+    if said.stopped:
+        # Every other end makes s_client print more than this line.
+        return Condition.HANDSHAKE_TIMED_OUT, "nothing follows CONNECTED until Ctrl-C", None
+    told = "nothing follows CONNECTED: it was still waiting, or the text was cut"
+    return Condition.UNCLASSIFIED, told, None
 
 
 def _how_complete(said: Statements) -> str:
@@ -244,7 +268,7 @@ def _verified(said: Statements, tls: TlsFacts | None) -> StageResult:
     def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
         return StageResult(Stage.VERIFY, condition, detail, error=error)
 
-    if tls is None or not said.chain:
+    if tls is None or not (said.chain or said.verified):
         detail = "no certificate was received, whatever the return code says"
         return ended(Condition.NOT_REACHED, detail)
     told = ", ".join(f"{v.trust_store.value}: {v.name} ({v.code})" for v in tls.verify)

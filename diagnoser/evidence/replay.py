@@ -234,6 +234,7 @@ def _tls(node: Node) -> TlsFacts:
         client_certificate=node["client_certificate"].maybe(_certificate),
         client_certificate_source=node["client_certificate_source"].maybe(Node.text),
         verify_at_server_time=tuple(map(_verified, node["opinions_at_server_time"].items())),
+        narrowed_by=node["narrowed_by"].maybe(Node.text),
     )
 
 

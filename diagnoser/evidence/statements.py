@@ -64,6 +64,13 @@ _VERIFY_ERROR = re.compile(
     r"verify error:num=(?P<number>\d{1,3}):(?P<text>[^\n]{0,200}?)"
     r"(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
 )
+_DEPTH_LINE = re.compile(
+    r"\bdepth=(?P<depth>\d{1,2}) (?P<name>[^\n]{1,4096}?)"
+    r"(?=\s*(?:\n|\Z|verify (?:error|return):|depth=\d|CONNECTED\(|---))"
+)
+# What a terminal shows of the key that ends a run which waits.
+_STOPPED = re.compile(r"CONNECTED\([0-9A-Fa-f]{8}\)[^\n]{0,80}(?:\n[^\n]{0,80}){0,3}?\^C")
+_SELF_SIGNED = (18, 19)
 _VERIFY_CODE = re.compile(r"Verify return code:\s*(\d{1,3})\s*\(([^)\n]{0,200})\)")
 _ALERT = re.compile(r"SSL alert number (\d{1,3})\b")
 _CODE = re.compile(r"\berror:([0-9A-Fa-f]{7,8}):([^\n]{0,400})")
@@ -90,11 +97,19 @@ class Statements:
 
     ``verify_errors`` are (number, text, depth); ``failures`` are (call, errno) as in
     ``connect:errno=111``; ``asked`` reads "the server sent a CertificateRequest".
+
+    ``verified`` says that lines of the verification (``depth=0 CN = …``) stand in the text: a
+    certificate arrived. ``path`` are the certificates they name together with who issued them,
+    as far as that follows: each is issued by the one above it. ``stopped`` says that Ctrl-C ended
+    the run while it waited.
     """
 
     connected: bool
     chain: tuple[CertificateFacts, ...]
     ders: tuple[bytes, ...]
+    verified: bool
+    path: tuple[CertificateFacts, ...]
+    stopped: bool
     slashed: bool
     verify_errors: tuple[tuple[int, str, int | None], ...]
     verify_code: tuple[int, str] | None
@@ -131,12 +146,17 @@ def read_statements(text: str) -> Statements:
     code, started = _VERIFY_CODE.search(bare), _STARTED.search(bare)
     proxied, staple = _PROXY.search(bare), _STAPLE.search(bare)
     none = cipher is not None and cipher[2] == "(NONE)"
+    errors = tuple(_verify_errors(bare))
+    named = _names_of_path(bare)
     return Statements(
         connected="CONNECTED(" in bare,
         chain=chain,
         ders=whole,
+        verified=bool(named or errors),
+        path=_read_path(named, errors),
+        stopped=_STOPPED.search(bare) is not None,
         slashed=slashed,
-        verify_errors=tuple(_verify_errors(bare)),
+        verify_errors=errors,
         verify_code=(int(code[1]), code[2]) if code else None,
         alert=alert,
         codes=codes,
@@ -257,6 +277,37 @@ def _verify_errors(text: str) -> Iterator[tuple[int, str, int | None]]:
         if count == _MOST_NOTES:
             return
         yield int(m["number"]), m["text"].strip(), int(m["depth"]) if m["depth"] else None
+
+
+def _names_of_path(text: str) -> dict[int, Name]:
+    """The subject at each depth of the verified path, 0 the end-entity certificate.
+
+    Empty where two lines contradict each other: they are of two runs.
+    """
+    found: dict[int, Name] = {}
+    for count, line in enumerate(_DEPTH_LINE.finditer(text)):
+        name = read_name(line["name"]) if count < _MOST_NOTES else None
+        if name is None or not name.attributes:
+            continue
+        if found.setdefault(int(line["depth"]), name) != name:
+            return {}
+    return found
+
+
+def _read_path(
+    named: dict[int, Name], errors: tuple[tuple[int, str, int | None], ...]
+) -> tuple[CertificateFacts, ...]:
+    """OpenSSL looks for the issuer by its name (RFC 5280 section 6.1.3), so that the subject of one
+    depth is the issuer of the depth below."""
+    found: list[CertificateFacts] = []
+    for depth in range(MOST_CERTIFICATES):
+        subject, issuer = named.get(depth), named.get(depth + 1)
+        if issuer is None and any(n in _SELF_SIGNED and d == depth for n, _, d in errors):
+            issuer = subject
+        if subject is None or issuer is None:
+            break
+        found.append(CertificateFacts(subject, issuer))
+    return tuple(found)
 
 
 def _lookup(text: str, codes: tuple[OpensslCode, ...]) -> str | None:

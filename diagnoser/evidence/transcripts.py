@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from diagnoser import catalog
 from diagnoser.evidence.names import KEYS
+from diagnoser.evidence.narrowing import WHOLE, Narrowing, read_narrowing
 from diagnoser.evidence.outcomes import stages_of, tls_of
 from diagnoser.evidence.pastes import ECHO, tidy
 from diagnoser.evidence.statements import Statements, read_statements
@@ -69,11 +70,16 @@ _CONNECT, _HOST_OPTION, _PORT_OPTION, _NAME, _CERT, _PROXY = (
     re.compile(_OPTION % name)
     for name in ("connect", "host", "port", "servername", "cert", "proxy")
 )
+# Return codes of a run in which the dates were looked at and found right.
+_DATED = frozenset({0, 19, 20, 21})
+_DATED_BY_OLD = frozenset({0})
+_DATE_FAULTS = frozenset({9, 10, 13, 14})
 _PEER = re.compile(r"Connecting to ([0-9a-fA-F.:]{3,45})")
 _EVIDENT = re.compile(
     r"CONNECTED\([0-9A-Fa-f]{8}\)|(?m:^[ \t>]*Certificate chain\b)|Certificate chain\s+0 s:"
     rf"|{_FIRST}"
     r"|connect:errno=-?\d|verify error:num=\d|Verify return code: ?\d|no peer certificate available"
+    rf"|(?m:^[ \t>]*depth=\d{{1,2}} /?(?:{KEYS}) ?=)"
 )
 
 
@@ -86,6 +92,7 @@ class _Target:
     server_name: str | None = None
     hides_name: bool = False
     shows_certificate: bool = False
+    narrowing: Narrowing = WHOLE
     proxy: str | None = None
     address: str | None = None
 
@@ -113,12 +120,13 @@ def read_transcripts(
         if _says_nothing(said):
             continue
         target = _target(command["options"] if command else "", run)
-        found.append(_probe(said, target, source, said.started or at, trust))
+        when = said.started or _within_dates(said, target, at)
+        found.append(_probe(said, target, source, when, trust))
     return tuple(p for p in found if not _is_repeated(p, found))
 
 
 def _says_nothing(said: Statements) -> bool:
-    told = said.connected or said.chain or said.failures or said.no_certificate
+    told = said.connected or said.chain or said.verified or said.failures or said.no_certificate
     return not told and said.lookup is None and said.proxy_status is None and not said.codes
 
 
@@ -178,10 +186,31 @@ def _target(options: str, run: str) -> _Target:
         port=port if port is not None and 0 < port < 65536 else None,
         server_name=server_name,
         hides_name="-noservername" in options,
+        narrowing=read_narrowing(options),
         shows_certificate=_CERT.search(options) is not None,
         proxy=proxy[1] if proxy else None,
         address=address if address and proxy is None and _is_literal(address) else None,
     )
+
+
+def _within_dates(said: Statements, target: _Target, written: datetime) -> datetime:
+    """When the run was, if its text does not say: when the file was ``written``, but no later (and
+    no earlier) than the certificate was valid, where s_client itself found no fault with dates.
+
+    Measured with OpenSSL 3.0: the last fault stands as the return code, and dates are looked at
+    last, with or without a store of roots. Older ones stop at the first fault, so that only 0
+    speaks for the dates there.
+    """
+    leaf = said.chain[0] if said.chain else None
+    if leaf is None or leaf.not_before is None or leaf.not_after is None:
+        return written
+    faultless = _DATED_BY_OLD if said.slashed else _DATED
+    code = said.verify_code[0] if said.verify_code and not said.failed_cipher else None
+    faults = {number for number, _, _ in said.verify_errors}
+    if code not in faultless or faults & _DATE_FAULTS or target.narrowing.ignores_dates:
+        return written
+    ends = [c.not_after for c in said.chain if c.not_after and c.not_after >= leaf.not_before]
+    return max(leaf.not_before, min(written, *ends))
 
 
 def _split(text: str) -> tuple[str | None, int | None]:
@@ -261,7 +290,7 @@ def _probe(
     said: Statements, target: _Target, source: str, at: datetime, trust: Trust | None
 ) -> ProbeResult:
     endpoint = _endpoint(said, target, source)
-    tls = tls_of(said, at, trust, shown=target.shows_certificate)
+    tls = tls_of(said, at, trust, shown=target.shows_certificate, narrowing=target.narrowing)
     stages = stages_of(said, tls, proxy=target.proxy)
     connected = stages[tuple(Stage).index(Stage.CONNECT)]
     address = target.address if connected.condition is not Condition.NOT_REACHED else None

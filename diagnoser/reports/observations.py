@@ -178,6 +178,7 @@ _TLS: Shape[TlsFacts] = record(
     member("flow", maybe(_FLOW), lambda t: t.flow),
     member("client_certificate", maybe(_CERTIFICATE), lambda t: t.client_certificate),
     member("client_certificate_source", maybe(TEXT), lambda t: t.client_certificate_source),
+    member("narrowed_by", maybe(TEXT), lambda t: t.narrowed_by, "An option such as -tls1_1."),
 )
 
 PROBE: Shape[ProbeResult] = record(

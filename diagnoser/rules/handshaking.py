@@ -18,7 +18,7 @@ from diagnoser.model import (
     TcpFlow,
     Transport,
 )
-from diagnoser.reasoning import by_condition, fact, met_facts, probe_rule
+from diagnoser.reasoning import by_condition, fact, met_facts, narrowed, probe_rule
 from diagnoser.scrutiny import OLD_VERSIONS
 
 _PROTOCOL_VERSION = 70
@@ -188,18 +188,24 @@ def protocol_too_old(probe: ProbeResult) -> Finding:
     """Both sides speak TLS but share no version that is still safe.
 
     Decided by: alert protocol_version(70) (RFC 8446 section 6.2), or a version below TLS 1.2.
+    Undecided where an s_client command chose the version itself (``-tls1_1``).
     Not to be confused with: other refusals, ``alert-received``.
     """
     if found := _untested(probe):
         return found
     facts = met_facts(probe, Stage.HANDSHAKE)
+    if shown := narrowed(probe):
+        return Finding(Standing.UNDECIDED, facts + shown)
     tls = probe.tls
     if tls is not None and tls.alert is not None and tls.alert.number == _PROTOCOL_VERSION:
         return Finding(Standing.APPLIES, (*facts, fact(probe, Stage.HANDSHAKE, "alert", tls.alert)))
     if tls is not None and tls.version in OLD_VERSIONS:
-        return Finding(
-            Standing.APPLIES, (*facts, fact(probe, Stage.HANDSHAKE, "version", tls.version))
-        )
+        shown = (fact(probe, Stage.HANDSHAKE, "version", tls.version),)
+        if tls.narrowed_by is not None:
+            # Who asks for an old version gets it; what the peer would choose is not known.
+            shown += (fact(probe, Stage.HANDSHAKE, "narrowed_by", tls.narrowed_by),)
+            return Finding(Standing.UNDECIDED, facts + shown)
+        return Finding(Standing.APPLIES, facts + shown)
     if probe.stage(Stage.HANDSHAKE).condition in (
         Condition.MET,
         Condition.FATAL_ALERT,

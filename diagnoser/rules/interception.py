@@ -114,12 +114,13 @@ def _signs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
         found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
     if seen.has_foreign_key:
         found.append(_foreign_key(probe, seen))
+    own = seen.issuer is not None and seen.issuer.kind == "acronis-storage"
+    if own and not seen.role.issuer_proven:
+        # Who trusts Acronis' own CA has installed just that.
+        return tuple(found)
     unknown = seen.is_public is False and seen.is_logged is False
     if seen.is_trusted_here and unknown and (expects_public or ours):
         found.append(fact(probe, Stage.VERIFY, "trusted_only_here", "yes"))
-    own = seen.issuer is not None and seen.issuer.kind == "acronis-storage"
-    if own and not seen.role.issuer_proven:
-        return tuple(found)
     # A stranger that signed itself is another host's default certificate, nobody's re-signing.
     stranger = seen.leaf.is_self_issued and not seen.is_named_right
     if expects_public and seen.is_public is False and seen.is_logged is False and not stranger:
