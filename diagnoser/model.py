@@ -514,6 +514,10 @@ class ControlResult:
         return self.condition is Condition.MET or self.certificate is not None
 
 
+# The fact of a derivation that says: the evidence itself does not name this endpoint.
+ASSUMED = "assumed_target"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """Everything one endpoint showed from one vantage. Holds every :class:`Stage` exactly once."""
@@ -536,6 +540,11 @@ class ProbeResult:
     def stage(self, stage: Stage) -> StageResult:
         """The result of one stage."""
         return next(s for s in self.stages if s.stage is stage)
+
+    @property
+    def is_assumed(self) -> bool:
+        """The evidence does not say whom it asked; it was taken for this endpoint."""
+        return any(e.fact == ASSUMED for e in self.endpoint.derivation)
 
     def control(self, control: Control) -> ControlResult | None:
         """The result of one control, or ``None`` if it was not run."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from diagnoser.model import (
+    ASSUMED,
     Case,
     Category,
     Condition,
@@ -64,7 +65,7 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
             if not case.probes:
                 standing = Standing.SUSPECTED if suspicion else Standing.UNDECIDED
                 return Finding(standing, evidence_of(suspicion) or (unprobed(case),))
-            findings = [function(probe) for probe in case.probes]
+            findings = [_as_far_as_known(function(probe), probe) for probe in case.probes]
             standing = min((f.standing for f in findings), key=_STRENGTH.index)
             evidence = tuple(e for f in findings if f.standing is standing for e in f.evidence)
             if standing is Standing.UNDECIDED and suspicion:
@@ -74,6 +75,18 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
         return Rule(identity, category, decide, documentation)
 
     return make
+
+
+def _as_far_as_known(found: Finding, probe: ProbeResult) -> Finding:
+    """Of evidence that does not name its endpoint nothing is certain, for or against."""
+    shown = tuple(e for e in probe.endpoint.derivation if e.fact == ASSUMED)
+    if not shown:
+        return found
+    if found.standing is Standing.APPLIES:
+        return Finding(Standing.SUSPECTED, found.evidence + shown)
+    if found.standing is Standing.RULED_OUT:
+        return Finding(Standing.UNDECIDED, found.evidence + shown)
+    return found
 
 
 def suspicions(case: Case, rule: str) -> tuple[Recognition, ...]:

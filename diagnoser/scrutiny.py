@@ -234,7 +234,10 @@ def _is_for_clients(probe: ProbeResult, tls: TlsFacts) -> bool:
 
 
 def _ends_unseen(probe: ProbeResult) -> bool:
-    """A capture or text does not show how a stage ended, or hides the certificate (TLS 1.3)."""
+    """A capture or text does not show how a stage ended, or of whom, or hides the certificate (TLS
+    1.3)."""
+    if probe.is_assumed:
+        return True
     if probe.origin is Origin.LIVE:
         return False
     seen = (Stage.CONNECT, Stage.TUNNEL, Stage.HANDSHAKE)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from diagnoser.evidence.agreement import agree, worth
 from diagnoser.evidence.checkers import Check, endpoints_of, recognise_checks
 from diagnoser.evidence.transcripts import UNKNOWN_HOST, UNKNOWN_PORT
 from diagnoser.identifiers import name_matches
-from diagnoser.model import Case, Condition, Endpoint, Origin, ProbeResult, Role, Stage
-
-# Of two observations of one endpoint the one that saw more of it stands; live beats hearsay.
-_ORIGINS = (Origin.LIVE, Origin.TRANSCRIPT, Origin.CAPTURE)
+from diagnoser.model import ASSUMED, Case, Endpoint, Evidence, ProbeResult, Role, Skipped
 
 
 def join(
@@ -22,6 +20,9 @@ def join(
 ) -> tuple[Case, ...]:
     """``cases`` with every probe at the endpoint it is about; the rest become cases of their own.
 
+    Of probes that agree the one that saw most stands, and the others are listed as skipped; probes
+    that contradict each other are all kept.
+
     ``moved`` tells for each case whether a connection checker says anything about it. Checks
     without an error become one case with the endpoints they name, to be probed.
     """
@@ -31,7 +32,10 @@ def join(
         if place is None:
             joined.append(Case(block=None, endpoints=(probe.endpoint,), probes=(probe,)))
             continue
-        index, endpoint = place
+        index, endpoint, certain = place
+        if not certain:
+            told = Evidence(ASSUMED, str(endpoint), _source(probe))
+            endpoint = replace(endpoint, derivation=(*endpoint.derivation, told))
         joined[index] = _with_probe(joined[index], replace(probe, endpoint=endpoint))
     recognised = recognise_checks(checks)
     if recognised and any(moved):
@@ -45,11 +49,19 @@ def join(
     return tuple(joined)
 
 
-def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint] | None:
-    """The case and the endpoint of it that ``probe`` is about.
+def _source(probe: ProbeResult) -> str:
+    """The file that a probe was read from."""
+    facts = ("transcript_target", "capture_target")
+    named = (e.origin for e in probe.endpoint.derivation if e.fact in facts)
+    return next(named, probe.vantage)
+
+
+def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint, bool] | None:
+    """The case and the endpoint of it that ``probe`` is about, and whether that is certain.
 
     By host and port; by address, where the error named one; and where the evidence does not know
-    its host, only if there is no choice.
+    its host, only if there is no choice: then it is certain where the certificate or the role
+    speaks for it, else assumed.
     """
     own = probe.endpoint
     addresses = {a.address for a in probe.addresses}
@@ -60,11 +72,23 @@ def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint] | 
     for index, endpoint in candidates:
         same = endpoint.host.lower() == own.host.lower() or endpoint.host in addresses
         if same and own.port in (endpoint.port, UNKNOWN_PORT):
-            return index, endpoint
+            return index, endpoint, True
     if own.host != UNKNOWN_HOST:
         return None
     fitting = {e.key: (i, e) for i, e in reversed(candidates) if _may_be(e, probe)}
-    return next(iter(fitting.values())) if len(fitting) == 1 else None
+    if len(fitting) != 1:
+        return None
+    ((index, endpoint),) = fitting.values()
+    return index, endpoint, _is_certainly(endpoint, probe)
+
+
+def _is_certainly(endpoint: Endpoint, probe: ProbeResult) -> bool:
+    """Something of evidence without a host is about ``endpoint`` and hardly any other."""
+    if probe.endpoint.role is not Role.UNKNOWN:
+        return True
+    leaf = probe.tls.end_entity if probe.tls else None
+    name = endpoint.server_name
+    return leaf is not None and name is not None and name_matches(name, leaf)
 
 
 def _may_be(endpoint: Endpoint, probe: ProbeResult) -> bool:
@@ -81,16 +105,14 @@ def _may_be(endpoint: Endpoint, probe: ProbeResult) -> bool:
 
 
 def _with_probe(case: Case, probe: ProbeResult) -> Case:
-    known = [p for p in case.probes if p.endpoint.key == probe.endpoint.key]
-    if known and _worth(known[0]) >= _worth(probe):
-        return case
-    kept = tuple(p for p in case.probes if p.endpoint.key != probe.endpoint.key)
-    return replace(case, probes=(*kept, probe))
-
-
-def _worth(probe: ProbeResult) -> tuple[int, int, int]:
-    """How much of an endpoint a probe has seen: a certificate first, then how far it came."""
-    chain = 1 if probe.tls is not None and probe.tls.received_chain else 0
-    unread = (Condition.NOT_REACHED, Condition.UNCLASSIFIED)
-    known = sum(probe.stage(s).condition not in unread for s in Stage)
-    return chain, known, -_ORIGINS.index(probe.origin)
+    same = [p for p in case.probes if p.endpoint.key == probe.endpoint.key and agree(p, probe)]
+    if not same:
+        return replace(case, probes=(*case.probes, probe))
+    best = max((*same, probe), key=worth)
+    rest = [p for p in (*same, probe) if p is not best]
+    skipped = [
+        Skipped(str(p.endpoint), f"another observation agrees and shows as much: {p.vantage}")
+        for p in rest
+    ]
+    kept = tuple(best if p is same[0] else p for p in case.probes if p is same[0] or p not in same)
+    return replace(case, probes=kept, skipped=tuple(dict.fromkeys((*case.skipped, *skipped))))

@@ -82,7 +82,7 @@ def _case(node: Node) -> Case:
     block = node["block"].maybe(_block)
     return Case(
         block=block,
-        endpoints=tuple(map(_endpoint, endpoints)),
+        endpoints=tuple({e.key: e for e in map(_endpoint, reversed(endpoints))}.values())[::-1],
         probes=tuple(_probe(n["probe"], _endpoint(n)) for n in endpoints if not n["probe"].is_null),
         recognised=tuple(map(_recognition, node["block"]["recognised"].items())) if block else (),
         skipped=(),

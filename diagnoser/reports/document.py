@@ -109,8 +109,12 @@ def _fields(frame: ErrorFrame) -> dict[str, str]:
 
 
 def _probes(case: Case) -> list[tuple[Endpoint, ProbeResult | None]]:
-    probes = {p.endpoint.key: p for p in case.probes}
-    return [(e, probes.get(e.key)) for e in case.endpoints]
+    """Every endpoint with every observation of it; a probe's endpoint says where it is from."""
+    found: list[tuple[Endpoint, ProbeResult | None]] = []
+    for endpoint in {e.key: e for e in case.endpoints}.values():
+        seen = [p for p in case.probes if p.endpoint.key == endpoint.key]
+        found += [(p.endpoint, p) for p in seen] or [(endpoint, None)]
+    return found
 
 
 _EVIDENCE: Shape[Evidence] = record(
@@ -214,7 +218,12 @@ _CASE: Shape[Told] = record(
         lambda t: None if t.case.block is None else _Block(t.case.block, t.case.recognised),
         "Null for a case that began with a transcript, a capture or a check.",
     ),
-    member("endpoints", many(_ENDPOINT), lambda t: _probes(t.case)),
+    member(
+        "endpoints",
+        many(_ENDPOINT),
+        lambda t: _probes(t.case),
+        "An endpoint stands once for each observation of it; most have one.",
+    ),
     member("symptom", maybe(one_of(Symptom)), lambda t: t.diagnosis.symptom),
     member(
         "cause",

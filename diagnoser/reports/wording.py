@@ -9,6 +9,7 @@ from string import Formatter
 from diagnoser import catalog
 from diagnoser.catalog import Words
 from diagnoser.model import (
+    ASSUMED,
     Category,
     Diagnosis,
     Endpoint,
@@ -19,6 +20,7 @@ from diagnoser.model import (
     Verdict,
 )
 from diagnoser.reports.phrasing import code_and_title, role_word, valued
+from diagnoser.reports.remarks import remarks
 from diagnoser.reports.unnamed import begin_sentence, name_unnamed, target_of
 from diagnoser.rules import UNEXPLAINED
 
@@ -41,11 +43,14 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
         return _several(several, diagnosis, words)
     verdict = cause or next(v for v in diagnosis.verdicts if v.rule == UNEXPLAINED)
     told = words.causes[verdict.rule]
-    applies = verdict.finding.standing is Standing.APPLIES
+    # What was seen was seen; that its endpoint is assumed, a remark says.
+    seen = any(e.fact == ASSUMED for e in verdict.finding.evidence)
+    applies = verdict.finding.standing is Standing.APPLIES or seen
     facts = _facts(verdict, diagnosis, report, words)
+    summary = begin_sentence(_fill(told.summary if applies else told.suspected, facts), words)
     return Wording(
         title=told.title,
-        summary=begin_sentence(_fill(told.summary if applies else told.suspected, facts), words),
+        summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
         remedy=tuple(_fill(step, facts) for step in (*_recipe(verdict, words), *told.remedy)),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )

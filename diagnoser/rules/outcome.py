@@ -87,7 +87,7 @@ def endpoint_healthy(case: Case) -> Finding:
         expected = all(s or _is_as_expected(p) for s, p in zip(states, case.probes, strict=True))
         told = Standing.UNDECIDED if untested or not expected else Standing.SUSPECTED
         return Finding(told, shown)
-    if len(case.probes) < len(case.endpoints):
+    if len({p.endpoint.key for p in case.probes}) < len(case.endpoints):
         return Finding(Standing.UNDECIDED, shown)
     return Finding(Standing.APPLIES, shown)
 
