@@ -421,3 +421,65 @@ def test_a_chain_of_tls_1_2_is_verified_against_the_public_bundle() -> None:
     assert probe.tls is not None
     assert probe.tls.client_certificate_requested is False
     assert [v.code for v in probe.tls.verify] != [0]
+
+
+def two_addresses(*more: tuple[float, bytes]) -> list[tuple[float, bytes]]:
+    """DNS gives the host two addresses; ``more`` is what comes of them."""
+    name = "baas-fes-us5.acronis.com"
+    answer = dns(name, 0)[:6] + b"\0\2" + dns(name, 0)[8:]
+    for one in (SERVER[0], OTHER[0]):
+        answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + address(one)
+    return [
+        (99.0, udp(AGENT, ("10.9.8.1", 53), dns(name))),
+        (99.1, udp(("10.9.8.1", 53), AGENT, answer)),
+        *more,
+    ]
+
+
+OTHER, AGAIN = ("203.0.113.8", 44445), ("10.9.8.7", 50002)
+FIRST_IS_LOST = [(100.0 + n, tcp(AGENT, SERVER, SYN, 10)) for n in (0, 1, 3)]
+FIRST_REFUSES = SITUATIONS["port-closed"]
+
+
+def second(at: float, server: tuple[str, int] = OTHER) -> list[tuple[float, bytes]]:
+    return [
+        (at, tcp(AGAIN, server, SYN, 70)),
+        (at + 0.1, tcp(server, AGAIN, SYN_ACK, 800)),
+        (at + 0.2, tcp(AGAIN, server, ACK, 71, hello("baas-fes-us5.acronis.com"))),
+    ]
+
+
+@pytest.mark.parametrize("first", [FIRST_IS_LOST, FIRST_REFUSES])
+@pytest.mark.parametrize("at", [99.7, 100.3, 121.0, 228.0])
+def test_a_dead_address_beside_one_that_answers_closes_no_port(
+    first: list[tuple[float, bytes]], at: float
+) -> None:
+    (probe,) = read(pcap(*sorted(two_addresses(*first, *second(at)))))
+    assert probe.stage(Stage.CONNECT).condition is Condition.MET
+    assert {a.address: a.condition is Condition.MET for a in probe.addresses} == {
+        SERVER[0]: False,
+        OTHER[0]: True,
+    }
+
+
+def test_the_fault_of_the_address_that_answers_stands() -> None:
+    broken = [*second(101.0), (101.5, tcp(OTHER, AGAIN, RST_ACK, 801))]
+    (probe,) = read(pcap(*sorted(two_addresses(*FIRST_IS_LOST, *broken))))
+    assert probe.stage(Stage.HANDSHAKE).condition is Condition.CONNECTION_RESET
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        # Nobody tried again; the other address is as dead; much later; the same address.
+        [],
+        [(101.0 + n, tcp(AGAIN, OTHER, SYN, 70)) for n in (0, 1, 3)],
+        second(400.0),
+        second(101.0, SERVER),
+    ],
+)
+def test_a_dead_address_that_no_other_makes_good_closes_the_port(
+    other: list[tuple[float, bytes]],
+) -> None:
+    (probe,) = read(pcap(*sorted(two_addresses(*FIRST_IS_LOST, *other))))
+    assert probe.stage(Stage.CONNECT).condition is Condition.CONNECTION_TIMED_OUT

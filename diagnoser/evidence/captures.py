@@ -3,8 +3,9 @@
 A connection belongs to an endpoint by its SNI value, by the CONNECT request to a proxy, by a DNS
 answer of the same capture, by an address the error names, or by a port that only Acronis uses
 (KB 47189); everything else is left alone. Of several connections to one endpoint the failed one
-stands. TLS 1.3 encrypts the certificate and what the server says of the client's, so both stay
-unknown (RFC 8446 section 4.3).
+stands, unless it only did not open and one to another address of the host did: whoever connects
+tries them all (RFC 8305), and a dead address is listed as such. TLS 1.3 encrypts the certificate
+and what the server says of the client's, so both stay unknown (RFC 8446 section 4.3).
 
 The file is read as a stream: a capture of 2 GB takes the memory of its open connections only.
 """
@@ -12,6 +13,7 @@ The file is read as a stream: a capture of 2 GB takes the memory of its open con
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 # Ports of Acronis services that hardly anything else uses (Cyber Protect Cloud user guide 26.02).
 _OWN_PORTS = frozenset({8443, 44445, 55556, *range(7770, 7801)})
 _NO_SUCH_NAME = 3
+# Seconds between a connection and one to the next address of the host: side by side, or when the
+# system has given the first one up (Linux takes 127 s, tcp_syn_retries 6).
+_ABREAST, _NEXT = 5.0, 130.0
 
 
 def read_capture(
@@ -133,7 +138,9 @@ def _probe(
     source: str,
     trust: Trust | None,
 ) -> ProbeResult:
-    chosen = max(connections, key=lambda c: (_weight(c, book), c.begun))
+    made_good = _made_good(connections, book)
+    telling = [c for c in connections if id(c) not in made_good] or connections
+    chosen = max(telling, key=lambda c: (_weight(c, book), c.begun))
     endpoint = _endpoint(host, port, chosen, source)
     at = _moment(chosen.begun)
     without_tls = endpoint.transport is Transport.TCP
@@ -171,6 +178,30 @@ def _weight(connection: Connection, book: Book) -> int:
     if ended is not Condition.MET:
         return 4
     return 2 if connection.down.tls.ders else 1
+
+
+def _made_good(connections: list[Connection], book: Book) -> set[int]:
+    """The identities of direct connections that did not open, where another address of the host
+    was asked at the same time or next, and answered."""
+    direct = [c for c in connections if not c.tunnel]
+    opened: dict[str, list[float]] = {}
+    for connection in direct:
+        if connection.opened is not None:
+            opened.setdefault(connection.server_address, []).append(connection.begun)
+    for moments in opened.values():
+        moments.sort()
+    found = set()
+    for connection in direct:
+        if connect_of(connection, book).condition in (Condition.MET, Condition.UNCLASSIFIED):
+            continue
+        first, last = connection.begun - _ABREAST, connection.begun + _NEXT
+        for address, moments in opened.items():
+            place = bisect_left(moments, first)
+            near = place < len(moments) and moments[place] <= last
+            if near and address != connection.server_address:
+                found.add(id(connection))
+                break
+    return found
 
 
 def _address_result(connection: Connection, book: Book) -> AddressResult:
