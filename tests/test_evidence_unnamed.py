@@ -66,3 +66,25 @@ def test_a_known_host_whose_port_is_not_told_has_no_port_0() -> None:
         shown = render(report, form, "en")
         assert "203.0.113.7" in shown
         assert "203.0.113.7:0" not in shown
+
+
+BROKEN = re.compile(r"TCP port unknown|The name a host|nslookup a host|ポート ?不明")
+
+
+@pytest.mark.parametrize("language", SAID)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_step_sends_anybody_to_a_host_that_nobody_knows(name: str, language: str) -> None:
+    (case,) = json.loads(render(report_of(name), "json", language))["cases"]
+    text = "\n".join([case["summary"], *case["remedy"]])
+    assert not BROKEN.search(text)
+    assert not any(SAID[language] in step for step in case["remedy"])
+    assert "-connect HOST:PORT > FILE 2>&1" in case["remedy"][0]
+
+
+def test_a_port_that_is_not_told_leaves_a_sentence() -> None:
+    (case,) = json.loads(render(report_of("refused"), "json", "en"))["cases"]
+    assert case["summary"].startswith(
+        "A host the transcript does not name refused the connection on TCP port (number not told):"
+    )
+    (case,) = json.loads(render(report_of("refused"), "json", "ja"))["cases"]
+    assert "TCP ポート (番号不明)" in case["summary"]

@@ -29,6 +29,11 @@ def name_unnamed(text: str, endpoints: Iterable[Endpoint], words: Words) -> str:
     return _UNKNOWN.sub(lambda m: _with_port(say["unnamed_host"], m[1], say), text)
 
 
+def is_named(endpoint: Endpoint) -> bool:
+    """The evidence says which host this is."""
+    return endpoint.host != UNKNOWN_HOST
+
+
 def _with_port(host: str, port: str | None, say: dict[str, str]) -> str:
     return host if port is None else say["unnamed_with_port"].format(host=host, port=port)
 

@@ -21,7 +21,7 @@ from diagnoser.model import (
 )
 from diagnoser.reports.phrasing import code_and_title, role_word, valued
 from diagnoser.reports.remarks import remarks
-from diagnoser.reports.unnamed import begin_sentence, name_unnamed, target_of
+from diagnoser.reports.unnamed import begin_sentence, is_named, name_unnamed, target_of
 from diagnoser.rules import UNEXPLAINED
 
 
@@ -51,9 +51,20 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     return Wording(
         title=told.title,
         summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
-        remedy=tuple(_fill(step, facts) for step in (*_recipe(verdict, words), *told.remedy)),
+        remedy=_remedy((*_recipe(verdict, words), *told.remedy), facts, diagnosis, words),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )
+
+
+def _remedy(
+    steps: tuple[str, ...], facts: dict[str, str], diagnosis: Diagnosis, words: Words
+) -> tuple[str, ...]:
+    """The steps; where nobody knows which host they are about, that is found out first."""
+    if diagnosis.case.endpoints and not any(map(is_named, diagnosis.case.endpoints)):
+        about = ("host", "port", "endpoint")
+        general = (s for s in steps if placeholders(s).isdisjoint(about))
+        steps = (words.phrases["unnamed_remedy"], *general)
+    return tuple(_fill(step, facts) for step in steps)
 
 
 def _recipe(verdict: Verdict, words: Words) -> tuple[str, ...]:
@@ -154,7 +165,7 @@ def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words)
     healthy = [e.value for e in verdict.finding.evidence if e.fact == "healthy_endpoint"]
     found["healthy_endpoints"] = ", ".join(dict.fromkeys(healthy)) or unknown
     if found["port"] == "0":
-        found["port"] = unknown
+        found["port"] = words.phrases["unnamed_port"]
     return {name: name_unnamed(value, endpoints, words) for name, value in found.items()}
 
 
