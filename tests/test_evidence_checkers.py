@@ -35,6 +35,49 @@ Connection was verified. Packets Success rate 50/50
 """
 
 
+WINDOWS = """PS C:\\> Test-NetConnection rs-us5-cloud.acronis.com -Port 8443
+WARNING: TCP connect to (203.0.113.4 : 8443) failed
+
+ComputerName     : rs-us5-cloud.acronis.com
+RemoteAddress    : 203.0.113.4
+RemotePort       : 8443
+InterfaceAlias   : Ethernet
+SourceAddress    : 192.168.1.10
+PingSucceeded    : False
+TcpTestSucceeded : False
+
+ComputerName     : us5-cloud.acronis.com
+RemotePort       : 443
+TcpTestSucceeded : True
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_records_of_windows_powershell_are_read_one_by_one(end: str) -> None:
+    text = WINDOWS.replace("\n", end)
+    assert detect(text.encode()) is Kind.CHECKER
+    assert [(c.host, c.port, c.passed, c.at.line) for c in read_checks(text, "x")] == [
+        ("rs-us5-cloud.acronis.com", 8443, False, 4),
+        ("us5-cloud.acronis.com", 443, True, 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    "cut", ["TcpTestSucceeded : False\n", "RemotePort       : 8443\n", ": rs-us5-cloud.acronis.com"]
+)
+def test_a_record_without_a_port_or_a_result_is_no_check(cut: str) -> None:
+    text = WINDOWS.partition("\n\nComputerName     : us5")[0] + "\n"
+    assert detect(text.encode()) is Kind.CHECKER
+    assert read_checks(text.replace(cut, ""), "x") == ()
+
+
+def test_a_failed_check_without_an_error_says_so_of_its_endpoint() -> None:
+    (case,) = join((), (), read_checks(WINDOWS, "tnc.txt"))
+    failed = [(e.host, {x.fact for x in e.derivation}) for e in case.endpoints]
+    assert "checker_failed" in failed[0][1]
+    assert "checker_failed" not in failed[1][1]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -115,7 +158,13 @@ def test_a_checker_alone_becomes_a_case_of_the_endpoints_it_names() -> None:
 
 @given(st.text(max_size=400))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    for prefix in ("", "Check for ", "Verifying connection to ", 'Failed to connect to host "'):
+    for prefix in (
+        "",
+        "Check for ",
+        "Verifying connection to ",
+        "ComputerName : ",
+        'Failed to connect to host "',
+    ):
         endpoints_of(read_checks(prefix + text, "x"))
 
 

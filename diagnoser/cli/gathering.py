@@ -17,6 +17,7 @@ from diagnoser.diagnosis import open_case
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
     HEAD,
+    RENDERED,
     Check,
     Collected,
     Kind,
@@ -230,6 +231,10 @@ class Gathering:
             return
         text = decode(source.data)
         self.skipped += source.skipped
+        if kind is Kind.RENDERING:
+            fault = f"{source.source} is {RENDERED}"
+            self.faults.append(InputError(fault, status=ExitStatus.NO_ERROR_BLOCK))
+            return
         if kind is Kind.REPORT:
             self._cases += read_report(text, source.source)
             return

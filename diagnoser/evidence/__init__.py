@@ -23,6 +23,7 @@ from diagnoser.evidence.checkers import (
 from diagnoser.evidence.joining import join
 from diagnoser.evidence.packets import opens_capture
 from diagnoser.evidence.pastes import drop_secrets
+from diagnoser.evidence.renderings import RENDERED, REPORT, is_rendering, read_bundle
 from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
 from diagnoser.model import Case, ProbeResult
@@ -35,6 +36,8 @@ else:
 
 __all__ = [
     "HEAD",
+    "RENDERED",
+    "REPORT",
     "Check",
     "Collected",
     "Kind",
@@ -44,6 +47,7 @@ __all__ = [
     "is_moved_by_checks",
     "is_transcript",
     "join",
+    "read_bundle",
     "read_capture",
     "read_checks",
     "read_report",
@@ -71,6 +75,7 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     CHECKER = "checker"
     REPORT = "report"
+    RENDERING = "rendering"
 
 
 def detect(head: bytes) -> Kind | None:
@@ -83,6 +88,8 @@ def detect(head: bytes) -> Kind | None:
     if opens_report(head):
         return Kind.REPORT
     text = decode(head)
+    if is_rendering(text):
+        return Kind.RENDERING
     if is_transcript(text):
         return Kind.TRANSCRIPT
     return Kind.CHECKER if is_checker(text) else None

@@ -3,7 +3,9 @@
 They open a TCP connection and look no further, so "OK" says nothing of TLS: under an inspecting
 firewall they report success while backups fail (KB 70285). Wordings: msp_port_checker (``Check for
 HOST PORT Ok``), the older tool (``Verifying connection to IP on port N...SUCCESS!``), registration
-(KB 60593). No published output shows a failed check; any word but success is taken for one.
+(KB 60593). Windows PowerShell's ``Test-NetConnection HOST -Port N`` does the same, and names its
+properties in English in every language (learn.microsoft.com). No published output of Acronis'
+tools shows a failed check; any word but success is taken for one.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _MOST_CHECKS = 2000
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?"
 _ANCHOR = re.compile(
     r"^(?=[^\n]{0,400}(?:Check for |Verifying connection to |Performing Name Resolution for"
-    r"|Outgoing connections are not available|Failed to connect to host \"))[^\n]*$",
+    r"|ComputerName {1,20}: |Outgoing connections are not available"
+    r"|Failed to connect to host \"))[^\n]*$",
     re.MULTILINE,
 )
 _PORT = pp.Regex(r"\d{1,5}(?!\d)").set_parse_action(lambda t: int(str(t[0])))
@@ -56,6 +59,10 @@ _REFUSED = (
     + pp.Suppress("via port")
     + _PORT("port")
 )
+# The record of Test-NetConnection below its first property; without a port it only pings.
+_TESTED_PORT = re.compile(r"^RemotePort {1,20}: (\d{1,5})[ \t\r]*$", re.MULTILINE)
+_TESTED = re.compile(r"^TcpTestSucceeded {1,20}: (True|False)[ \t\r]*$", re.MULTILINE)
+_COMPUTER = re.compile(rf"ComputerName {{1,20}}: ({_HOST}?)[ \t\r]*$")
 _LISTED = re.compile(rf"({_HOST}?):(\d{{1,5}})\b")
 _SUCCESS = frozenset({"ok", "success!", "success"})
 # What a checker could have found out; an error that is proven to be something else stays that.
@@ -105,6 +112,8 @@ def _read_line(line: str, following: str, at: Location) -> list[Check]:
         listed = line.partition(":")[2] + following.split("\n\n", maxsplit=1)[0]
         pairs = [(h, int(p)) for h, p in _LISTED.findall(listed) if 0 < int(p) < 65536]
         return [Check(h.lower(), p, passed=False, at=at) for h, p in pairs[:50]]
+    if (computer := _COMPUTER.search(line)) is not None:
+        return _read_record(computer[1], following, at)
     for grammar in (_NEW, _OLD, _LOOKUP, _REFUSED):
         match = next(iter(grammar.scan_string(line, max_matches=1)), None)
         if match is None:
@@ -116,6 +125,15 @@ def _read_line(line: str, following: str, at: Location) -> list[Check]:
         word = str(tokens["word"]).lower() if "word" in tokens else ""
         return [Check(str(tokens["host"]).lower().rstrip("."), port, word in _SUCCESS, at)]
     return []
+
+
+def _read_record(host: str, following: str, at: Location) -> list[Check]:
+    """A record of Test-NetConnection, which goes on until the next one begins."""
+    record = following.partition("ComputerName")[0]
+    number, tested = _TESTED_PORT.search(record), _TESTED.search(record)
+    if number is None or tested is None or not 0 < int(number[1]) < 65536:
+        return []
+    return [Check(host.lower().rstrip("."), int(number[1]), tested[1] == "True", at)]
 
 
 def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:
@@ -137,6 +155,11 @@ def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:
             transport=Transport.TCP if tcp else Transport.TLS,
             derivation=(
                 Evidence("checker_target", f"{check.host}:{check.port}", str(check.at)),
+                *(
+                    []
+                    if check.passed
+                    else [Evidence("checker_failed", _shown(check), str(check.at))]
+                ),
                 Evidence("role", role.value, f"catalogue: {reason}"),
             ),
         )

@@ -127,6 +127,20 @@ def expand(
         yield from _zip(head, stream, name, limits, depth)
 
 
+def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
+    """One member of the zip archive in ``stream``, which must be seekable; ``None`` where there is
+    none of that name and at most ``limit`` bytes. Never raises for bad contents."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            if archive.getinfo(name).file_size > limit:
+                return None
+            with archive.open(name) as member:
+                data = member.read(limit + 1)
+    except (*_BROKEN, KeyError):
+        return None
+    return data if len(data) <= limit else None
+
+
 class _Whole:
     """Chunks as far as they go; ``end`` says what cut them off. What came before is worth having:
     the newest archive of a machine that fails is the one that was cut."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from diagnoser.errors import DiagnoserError, InputError
-from diagnoser.evidence import HEAD, detect
+from diagnoser.evidence import HEAD, RENDERED, REPORT, Kind, detect, read_bundle
 from diagnoser.grammar import FORMS
 from diagnoser.model import Skipped
 from diagnoser.reading.archives import expand, is_packed
@@ -145,6 +145,11 @@ def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> I
     if not is_packed(head):
         yield from _text(head, stream, path, settings, is_file=True)
         return
+    if (report := read_bundle(file)) is not None:
+        # What else is in it shows the same case once more.
+        yield Leftover(f"{path}!/{REPORT}", report)
+        return
+    file.seek(0)
     for source in expand(stream, path, Limits()):
         if isinstance(source, Skipped):
             yield source
@@ -163,6 +168,9 @@ def _text(
     head: bytes, stream: BinaryIO, name: str, settings: Settings, *, is_file: bool
 ) -> Iterator[Found]:
     kind = detect(head)
+    if kind is Kind.RENDERING:
+        yield Skipped(name, RENDERED)
+        return
     if kind is not None:
         if is_file:
             yield Leftover(name)
