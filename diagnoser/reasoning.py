@@ -8,7 +8,7 @@ A *probe rule* judges one probe at a time; over several endpoints the strongest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagnoser.model import (
     ASSUMED,
@@ -27,6 +27,16 @@ from diagnoser.model import (
 CaseRule = Callable[[Case], Finding]
 ProbeRule = Callable[[ProbeResult], Finding]
 
+_PROXY_CAUSES = ("proxy-unreachable", "proxy-authentication-required", "proxy-refused")
+# What only shows once a connection stands.
+_CONNECTED = frozenset(
+    {
+        "not-tls", "tls-intercepted", "handshake-blocked", "handshake-stalled", "protocol-too-old",
+        "certificate-expired", "name-mismatch", "intermediate-missing", "root-not-trusted",
+        "certificate-revoked", "certificate-too-weak", "clock-wrong", "client-certificate-required",
+        "client-certificate-refused", "client-certificate-expired", "alert-received", "server-side",
+    }
+)  # fmt: skip
 _STRENGTH = (Standing.APPLIES, Standing.SUSPECTED, Standing.UNDECIDED, Standing.RULED_OUT)
 
 
@@ -97,6 +107,84 @@ def suspicions(case: Case, rule: str) -> tuple[Recognition, ...]:
 def evidence_of(recognitions: tuple[Recognition, ...]) -> tuple[Evidence, ...]:
     """The evidence of several recognitions, in order."""
     return tuple(e for r in recognitions for e in r.evidence)
+
+
+def of_root(case: Case) -> tuple[Recognition, ...]:
+    """The rows about the error at the root of the chain; empty where the catalogue knows none.
+
+    What follows below a known frame and is not known itself can be anything. Zeros at the end say
+    nothing, and a block that was not read has no root.
+    """
+    if case.block is None:
+        return ()
+    frames = [f for f in case.block.frames if f.packed != 0] or case.block.frames
+    named, line = f"{frames[-1].name} ", f":{frames[-1].at.line}"
+    return tuple(
+        r
+        for r in case.recognised
+        if any(f"{e.value} ".startswith(named) and e.origin.endswith(line) for e in _codes(r))
+    )
+
+
+def _codes(recognition: Recognition) -> list[Evidence]:
+    """The numbers that a row was found by; a row about a heading has none."""
+    return [e for e in recognition.evidence if e.fact == "error_code"]
+
+
+def states_alone(case: Case, rule: str) -> bool:
+    """Whether the error itself says for certain that ``rule`` is the cause.
+
+    That takes a proven row about the root of the chain (or the heading above all of it) which
+    names this cause and no other: a frame further out is an effect, an inferred row a suspicion.
+    """
+    telling = [r for r in case.recognised if not r.wrapper]
+    named = suspicions(case, rule)
+    nearest = telling[-1] if telling else named[-1] if named else None
+    if nearest is None or not nearest.proven or nearest.suspects != (rule,):
+        return False
+    root = of_root(case)
+    return nearest in root or bool(root and not _codes(nearest))
+
+
+def as_the_agent_saw_it(rule: Rule) -> Rule:
+    """Lower a fault of the way outwards where the error itself shows that the agent's was another.
+
+    An error is often pasted on another machine: a name that one cannot resolve is no fault of an
+    agent that had a connection. And where the agent's way leads through a proxy which it blames,
+    a direct way that is closed is as it should be.
+    """
+
+    def decide(case: Case) -> Finding:
+        finding = rule.decide(case)
+        if finding.standing is not Standing.APPLIES:
+            return finding
+        root = of_root(case)
+        suspects = {s for r in root for s in r.suspects}
+        if suspects and suspects.issubset(_PROXY_CAUSES) and blames_untested_proxy(case):
+            told = "agent_used_proxy"
+        elif rule.category is Category.DNS and any(map(_had_connection, root)):
+            told = "agent_got_further"
+        else:
+            return finding
+        evidence = Evidence(told, "yes", root[-1].evidence[0].origin)
+        return Finding(Standing.SUSPECTED, (*finding.evidence, evidence))
+
+    return replace(rule, decide=decide)
+
+
+def _had_connection(recognition: Recognition) -> bool:
+    """Whether whoever told this had a connection, or the refusal that only a host can send."""
+    suspects = frozenset(recognition.suspects)
+    if recognition.proven and suspects in ({"account-refused"}, {"service-disabled"}):
+        return True
+    return bool(suspects) and (suspects == {"port-closed"} or suspects <= _CONNECTED)
+
+
+def blames_untested_proxy(case: Case) -> bool:
+    """Whether the error blames a proxy and every probe went around it: that path stays open."""
+    suspects = {s for r in case.recognised for s in r.suspects}
+    direct = all(p.proxy is None for p in case.probes)
+    return direct and not suspects.isdisjoint(_PROXY_CAUSES)
 
 
 def unprobed(case: Case) -> Evidence:

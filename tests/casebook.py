@@ -38,14 +38,20 @@ All keys may be left out:
     rows = [ {suspects = …}, {…} ]  several recognised rows, outermost first
     code = [626, 307]               the root of the block; block = false: there is none
     frames = [[626, 307], [0, 0]]   the whole chain instead, outermost first
+    rows = [ {of = [626, 307], …} ] a row about another frame than the root
+    text = '''…'''                  a pasted error instead of code, frames and rows: it is parsed and
+                                    looked up; without endpoint or probes, what it names is taken
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from diagnoser import catalog
+from diagnoser.diagnosis import open_case
+from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     AddressResult,
     Aftermath,
@@ -152,12 +158,14 @@ _KEYS = {
     "asked", "sent", "authorities", "alert", "alert_sent", "version", "aftermath", "ocsp",
     "clear_text", "minted", "server_clock", "addresses", "probes", "suspects", "proven",
     "controls", "flow", "own", "lookup", "wrapper", "symptom", "told", "rows", "code", "block",
-    "frames", "expect", "cause", "standing", "origin", "narrowed_by",
+    "frames", "expect", "cause", "standing", "origin", "narrowed_by", "text",
 }  # fmt: skip
 
 
 def make_case(table: Table) -> Case:
     """The case of one table; a key that is not of the language above is a ``KeyError``."""
+    if "text" in table:
+        return _case_of_text(table)
     probes = [_completed(p) for p in table.get("probes", [table])]
     if not table.get("derived", True):
         probes = []
@@ -173,6 +181,18 @@ def make_case(table: Table) -> Case:
     )
 
 
+def _case_of_text(table: Table) -> Case:
+    """The one error of a pasted text, with the probes of the table at the endpoints it names."""
+    (block,) = read_blocks(table["text"], "error.txt").blocks
+    opened = open_case(block)
+    named = {str(e): e for e in opened.endpoints}
+    given = table.get("probes", [table])
+    if "probes" not in table and "endpoint" not in table:
+        given = [table | {"endpoint": e} for e in named]
+    tables = [p for p in map(_completed, given) if p.get("probed", True)]
+    return replace(opened, probes=tuple(_probe(p, named[p["endpoint"]]) for p in tables))
+
+
 def _completed(table: Table) -> Table:
     usual = USUAL[table["like"]] if "like" in table else {}
     # A misspelt key would be a test that tests something else.
@@ -186,21 +206,27 @@ def _completed(table: Table) -> Table:
 
 def _block(table: Table) -> ErrorBlock:
     at = Location("error.txt", 1)
-    chain = table.get("frames", [table.get("code", [626, 307])])
-    frames = tuple(ErrorFrame(module, code, None, (), "message", at) for module, code in chain)
+    frames = tuple(
+        ErrorFrame(module, code, None, (), "message", at) for module, code in _chain(table)
+    )
     return ErrorBlock("labelled", "en", frames, at, "")
+
+
+def _chain(table: Table) -> list[list[int]]:
+    return list(table.get("frames", [table.get("code", [626, 307])]))
 
 
 def _recognised(table: Table) -> tuple[Recognition, ...]:
     if "rows" in table:
-        return tuple(_row(r) for r in table["rows"])
-    return (_row(table),) if {"suspects", "told", "symptom"} & table.keys() else ()
+        return tuple(_row(r, table) for r in table["rows"])
+    return (_row(table, table),) if {"suspects", "told", "symptom"} & table.keys() else ()
 
 
-def _row(table: Table) -> Recognition:
+def _row(row: Table, table: Table) -> Recognition:
+    table, (module, code) = row, row.get("of", _chain(table)[-1])
     told = table.get("told", {})
     evidence = (
-        Evidence("error_code", "626/307", "error.txt:1"),
+        Evidence("error_code", f"{module}/{code}", "error.txt:1"),
         *(Evidence(k, v, "error.txt:1") for k, v in told.items()),
     )
     return Recognition(

@@ -30,6 +30,7 @@ CAUSES = {
     "name-not-found",
     "name-lookup-failed",
     "proxy-refused",
+    "proxy-unreachable",
     "proxy-authentication-required",
     "clock-wrong",
     "certificate-expired",

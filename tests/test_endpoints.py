@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnoser.endpoints import derive, recognise
+from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     Derivation,
     Endpoint,
@@ -718,3 +720,41 @@ def test_a_name_inside_acronis_data_centres_is_told_as_such() -> None:
     named = [e for r in found for e in r.evidence if e.fact == "internal_name"]
     assert [(e.value, e.origin) for e in named] == [("accountsrv.service.consul", "error.txt:7")]
     assert derive(ErrorBlock("labelled", "en", (frame,), at, text)).endpoints == ()
+
+
+@pytest.mark.parametrize(
+    ("sample", "key"),
+    [
+        ("image-corrupted.txt", "windows-not-ready-text"),
+        ("set-up-kernel.log", "kernel-sources"),
+        ("gateway-certificate.log", "own-certificate-file"),
+    ],
+)
+def test_a_fault_of_this_machine_is_known_as_no_network_fault(sample: str, key: str) -> None:
+    text = (Path(__file__).parents[1] / "sample_logs" / sample).read_text("utf-8")
+    (found,) = read_blocks(text, sample).blocks
+    root = recognise(found)[-1]
+    assert root.key == key
+    assert root.suspects == ("not-network",)
+
+
+def test_a_frame_tells_what_was_refused_and_then_why() -> None:
+    assert keys(frame(1, 1, "The agent is not registered: connection refused")) == [
+        "agent-unregistered",
+        "refused-text",
+    ]
+    assert keys(frame(1, 1, "Failed to sync licenses: CONNECT tunnel failed, response 503")) == [
+        "licence-sync-en",
+        "proxy-tunnel-text",
+    ]
+    assert keys(frame(1, 1, "The agent is not registered")) == ["agent-unregistered"]
+    assert keys(frame(657, 30, "Cloud storage is disabled for x")) == ["storage-disabled-text"]
+
+
+def test_the_proxy_that_was_dialled_is_no_endpoint() -> None:
+    found = of_message(
+        'Post "https://us5-cloud.acronis.com/api": proxyconnect tcp: dial tcp: '
+        "lookup proxy.example.com on 192.0.2.53:53: no such host"
+    )
+    assert names(found) == ["us5-cloud.acronis.com:443"]
+    assert "proxy" in " ".join(s.reason for s in found.refused)

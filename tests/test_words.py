@@ -48,7 +48,7 @@ def of_the_casebook() -> Iterator[tuple[str, Case, str]]:
     for file in sorted((ROOT / "tests/cases").glob("*.toml")):
         for section, tables in tomllib.loads(file.read_text("utf-8")).items():
             for name, table in tables.items():
-                yield f"{file.stem} {section}.{name}", make_case(table), ""
+                yield f"{file.stem} {section}.{name}", make_case(table), table.get("text", "")
 
 
 def of_the_samples() -> Iterator[tuple[str, Case, str]]:

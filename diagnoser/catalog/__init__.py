@@ -22,6 +22,7 @@ from diagnoser.catalog.rows import (
     IntermediateRow,
     IssuerRow,
     LabelRow,
+    OtherRow,
     PortRow,
     RecipeRow,
     RoleRow,
@@ -52,6 +53,7 @@ __all__ = [
     "IntermediateRow",
     "IssuerRow",
     "LabelRow",
+    "OtherRow",
     "PortRow",
     "RecipeRow",
     "RoleRow",
@@ -73,6 +75,7 @@ __all__ = [
     "is_catalogued",
     "issuers",
     "labels",
+    "others",
     "port_row",
     "ports",
     "recipe",
@@ -194,7 +197,7 @@ def _condition(r: ErrorRow) -> tuple[object, ...]:
 @cache
 def errors() -> tuple[ErrorRow, ...]:
     """Known errors, the most specific first: of several that fit a frame the first decides."""
-    rows = load_rows(ErrorRow, "errors.toml", "error", "error")
+    rows = load_rows(ErrorRow, "errors.toml", "error", "error", "other")
     ids: set[str] = set()
     conditions: set[tuple[object, ...]] = set()
     for r in rows:
@@ -214,6 +217,12 @@ def errors() -> tuple[ErrorRow, ...]:
         if r.port is not None:
             _check_ports(where, r.port)
     return tuple(sorted(rows, key=lambda r: r.rank))
+
+
+@cache
+def others() -> tuple[OtherRow, ...]:
+    """Words about the licences and quotas of other products."""
+    return load_rows(OtherRow, "errors.toml", "other", "error", "other")
 
 
 @cache

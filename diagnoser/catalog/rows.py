@@ -170,13 +170,17 @@ class RecipeRow:
         )
 
 
+_ANSWERS = frozenset({"licence-out-of-sync", "account-refused", "service-disabled"})
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
     """What is known of one (module, code), optionally only with a message or field that fits.
 
     Absent ``module`` or ``code`` mean any; a row without a module needs a message or a field.
     ``field`` (matched in any case) and ``value`` come together. ``port`` is the port that such an
-    error is about when it names a host alone; always inferred.
+    error is about when it names a host alone; always inferred. ``own``: the words are about
+    Acronis' licences and quotas; a message that names another's (:class:`OtherRow`) does not fit.
     """
 
     id: str
@@ -192,26 +196,51 @@ class ErrorRow:
     field: str | None = None
     value: re.Pattern[str] | None = None
     port: int | None = None
+    own: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a message or a field decides, and not a number alone."""
+        return self.message is not None or self.field is not None
+
+    @property
+    def is_answer(self) -> bool:
+        """What a user sees refused: a licence, an account, a service. Its reason may follow."""
+        return bool(self.suspects) and _ANSWERS.issuperset(self.suspects)
+
+    @property
+    def is_of_proxy(self) -> bool:
+        """Only a proxy is to blame, whoever reports it under whatever number."""
+        return bool(self.suspects) and all(s.startswith("proxy-") for s in self.suspects)
 
     @property
     def rank(self) -> int:
         """Which row decides where several fit, the lowest first.
 
-        A number together with a text or field says most. What the user sees fail (licences) must
-        not hide behind a number; a proven text says more than a number, an inferred one less, and
-        an outer effect least.
+        What is said of a proxy is no word of the service behind it. Else a number together with a
+        text or field says most. What the user sees fail (licences) must not hide behind a number;
+        a proven text says more than a number, an inferred one less, and an outer effect least.
         """
         is_numbered = self.module is not None and self.code is not None
-        is_told = self.message is not None or self.field is not None
         ranks = (
-            is_numbered and is_told,
-            is_told and self.symptom is Symptom.LICENCE_SYNC,
-            is_told and self.proven,
+            self.is_told and self.is_of_proxy,
+            is_numbered and self.is_told,
+            self.is_told and self.symptom is Symptom.LICENCE_SYNC,
+            self.is_told and self.proven,
             is_numbered and bool(self.suspects) and not self.wrapper,
-            is_told,
+            self.is_told,
             True,
         )
         return ranks.index(True)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """Words that say whose licence or quota a message is about, if it is not Acronis'."""
+
+    id: str
+    message: re.Pattern[str]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

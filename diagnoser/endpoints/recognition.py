@@ -11,6 +11,8 @@ from diagnoser.endpoints.mentions import LONGEST_SHOWN, heading
 from diagnoser.model import Evidence, Recognition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diagnoser.catalog import ErrorRow
     from diagnoser.model import ErrorBlock, ErrorFrame, Field, Location
 
@@ -19,16 +21,22 @@ _LONGEST_MESSAGE = 65_536
 
 _STATUS_FIELDS = {"httpstatus", "httpcode", "statuscode", "status"}
 _STATUS_VALUE = re.compile(r"[1-5]\d\d|0x[0-9a-f]{2,3}", re.IGNORECASE)
+# A command fails with a code, and a disk after 512 bytes: only a request does with a status.
 _STATUS_TEXT = re.compile(
-    r"\b(?:failed with code|failed:|HTTP(?:/\d(?:\.\d)?| status| code| error)?:?) ?([1-5]\d\d)\b",
-    re.IGNORECASE,
+    r"\bHTTP(?:/\d(?:\.\d)?|(?i: status| code| error))?:? ?([1-5]\d\d)\b(?! from proxy)"
+    r"|\b(?:HTTP (?:error|request)|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) on)\b"
+    r"[^\n]{0,300}?\bfailed(?: with code|:) ?([1-5]\d\d)\b",
 )
-# Names that only Acronis' data centres resolve (Consul's default domain).
+# Consul's default domain: whoever runs Consul has such names. Those that Acronis' own calls ask
+# for (the HTTP client, its transfers, requests and answers) exist only in its data centres.
 _INTERNAL_NAME = re.compile(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
+_OWN_CALLS = (550, 583, 626, 657)
 
 
 def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
-    """The catalogue rows that fit ``block``: the heading's first, then a frame each, root last.
+    """The catalogue rows that fit ``block``: the heading's first, then a frame's, root last.
+
+    A frame has one row, or two where it says what is refused and then why.
 
     Evidence: ``error_code`` (``626/307`` and the row's title), ``message`` where a text decided,
     ``http_status`` where the frame tells one; ``internal_name`` in a recognition of its own, for
@@ -40,7 +48,7 @@ def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
             above.setdefault(row.id, _recognition(row, _message_evidence(row, text, at)))
     found = list(above.values())
     for frame in block.frames:
-        if (row := row_of(frame)) is not None:
+        for row in _rows_of(frame):
             code = Evidence("error_code", f"{frame.name} {row.title}", str(frame.at))
             message = _message_evidence(row, frame.message or "", frame.at)
             found.append(_recognition(row, (code, *message, *_http_status(frame))))
@@ -54,19 +62,39 @@ def row_of(frame: ErrorFrame) -> ErrorRow | None:
     return _fitting(frame, frame.fields, frame.message or "")
 
 
+def _rows_of(frame: ErrorFrame) -> tuple[ErrorRow, ...]:
+    """What ``frame`` says, and the reason it gives, if there are two things in it."""
+    row = row_of(frame)
+    if row is None:
+        return ()
+    said = (frame, frame.fields, frame.message or "")
+    if row.is_answer:
+        why = _fitting(*said, lambda r: r.module is None and bool(r.suspects) and not r.is_answer)
+        return (row,) if why is None else (row, why)
+    if row.is_told and row.is_of_proxy:
+        what = _fitting(*said, lambda r: r.is_told and r.is_answer)
+        return (row,) if what is None else (what, row)
+    return (row,)
+
+
 def port_of(frame: ErrorFrame) -> int | None:
     """The port that errors of this number are about, if the catalogue has a guess."""
     rows = (r for r in catalog.errors() if (r.module, r.code) == (frame.module, frame.code))
     return next((r.port for r in rows if r.port is not None), None)
 
 
-def _fitting(frame: ErrorFrame | None, fields: tuple[Field, ...], text: str) -> ErrorRow | None:
+def _fitting(
+    frame: ErrorFrame | None,
+    fields: tuple[Field, ...],
+    text: str,
+    is_wanted: Callable[[ErrorRow], bool] = lambda _: True,
+) -> ErrorRow | None:
     message = unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE])
     values: dict[str, list[str]] = {}
     for f in fields:
         values.setdefault(f.key.lower(), []).append(f.value.strip())
     for row in catalog.errors():
-        if frame is None and row.message is None:
+        if (frame is None and row.message is None) or not is_wanted(row):
             continue
         if row.module is not None and (frame is None or frame.module != row.module):
             continue
@@ -76,7 +104,9 @@ def _fitting(frame: ErrorFrame | None, fields: tuple[Field, ...], text: str) -> 
             candidates = values.get(row.field.lower(), ())
             if not any(row.value.search(v) for v in candidates):
                 continue
-        if row.message is None or row.message.search(message):
+        if row.message is not None and not row.message.search(message):
+            continue
+        if not (row.own and any(o.message.search(message) for o in catalog.others())):
             return row
     return None
 
@@ -101,6 +131,8 @@ def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence,
 
 
 def _internal_name(frame: ErrorFrame) -> Evidence | None:
+    if frame.module not in _OWN_CALLS:
+        return None
     for text, at in ((frame.message or "", frame.at), *((f.value, f.at) for f in frame.fields)):
         if match := _INTERNAL_NAME.search(text[:_LONGEST_MESSAGE]):
             return Evidence("internal_name", match[0], str(at))
@@ -115,4 +147,4 @@ def _http_status(frame: ErrorFrame) -> tuple[Evidence, ...]:
             if 100 <= status <= 599:
                 return (Evidence("http_status", str(status), str(f.at)),)
     match = _STATUS_TEXT.search((frame.message or "")[:_LONGEST_MESSAGE])
-    return (Evidence("http_status", match[1], str(frame.at)),) if match else ()
+    return (Evidence("http_status", match[1] or match[2], str(frame.at)),) if match else ()

@@ -7,7 +7,14 @@ of licences. With a failed handshake that failure is the cause, and licence sync
 from __future__ import annotations
 
 from diagnoser.model import Case, Category, Evidence, Finding, Role, Standing, Symptom
-from diagnoser.reasoning import case_rule, evidence_of, suspicions
+from diagnoser.reasoning import (
+    blames_untested_proxy,
+    case_rule,
+    evidence_of,
+    of_root,
+    states_alone,
+    suspicions,
+)
 from diagnoser.scrutiny import is_healthy
 
 _MANAGEMENT_PORTS = frozenset({443, 8443})
@@ -36,12 +43,25 @@ def _tested_whole(case: Case) -> bool:
     return accounts or any(ports >= _MANAGEMENT_PORTS for ports in tested.values())
 
 
+def _is_settled(case: Case) -> bool:
+    """Whether a healthy network leaves nothing but the licences.
+
+    The root speaks of licences itself, or of what was just tested and found well. An error that
+    the catalogue does not know, or one that no handshake tests (a full disk), is another reason.
+    """
+    root = of_root(case)
+    reasons = {s for r in root for s in r.suspects}
+    return bool(root) and "not-network" not in reasons
+
+
 @case_rule(Category.LICENCE_SYNC)
 def licence_out_of_sync(case: Case) -> Finding:
     """Licences are out of sync with the Acronis account, and the network is not the reason.
 
     Decided by: the error speaks of licences, and the management endpoints (443 and 8443, KB 70285)
     are reached, genuine and healthy from here. If one of them fails, that failure is the cause.
+    Undecided where the error blames a proxy that no probe went through; suspected where the root
+    of the chain is not known or is no matter of the network.
     Not to be confused with: wrong credentials, ``account-refused``; a service that is switched
     off, ``service-disabled``.
     """
@@ -56,11 +76,13 @@ def licence_out_of_sync(case: Case) -> Finding:
     states = [is_healthy(p) for p in case.probes]
     if any(s is False for s in states):
         return Finding(Standing.UNDECIDED, shown)
+    if blames_untested_proxy(case):
+        return Finding(Standing.UNDECIDED, shown)
     if not all(states):
         return Finding(Standing.SUSPECTED, shown)
     # A message that names the synchronisation of licences says so itself, whatever its wording.
     spoken = any(r.proven or r.symptom is Symptom.LICENCE_SYNC for r in named)
-    certain = _tested_whole(case) and spoken
+    certain = _tested_whole(case) and spoken and _is_settled(case)
     standing = Standing.APPLIES if certain else Standing.SUSPECTED
     return Finding(standing, shown + _proof(case))
 
@@ -72,9 +94,8 @@ def _answered(case: Case, rule: str) -> Finding:
     named = suspicions(case, rule)
     if not named:
         return Finding(Standing.RULED_OUT, evidence_of(case.recognised))
-    certain = any(r.proven and r.suspects == (rule,) for r in named)
-    if any(is_healthy(p) is False for p in case.probes):
-        certain = False
+    # From an endpoint that is not proven genuine the answer of somebody else would look the same.
+    certain = states_alone(case, rule) and all(is_healthy(p) for p in case.probes)
     return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, evidence_of(named))
 
 

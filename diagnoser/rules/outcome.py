@@ -15,11 +15,10 @@ from diagnoser.model import (
     Standing,
     Transport,
 )
-from diagnoser.reasoning import case_rule, fact, unprobed
+from diagnoser.reasoning import blames_untested_proxy, case_rule, fact, unprobed
 from diagnoser.scrutiny import is_healthy, scrutinise
 
 _UNTESTED_CLIENT = ("client-certificate-refused", "client-certificate-expired")
-_UNTESTED_PROXY = ("proxy-unreachable", "proxy-authentication-required", "proxy-refused")
 
 
 def _shown(probe: ProbeResult) -> tuple[Evidence, ...]:
@@ -79,8 +78,7 @@ def endpoint_healthy(case: Case) -> Finding:
     suspects = {s for r in case.recognised for s in r.suspects}
     untested = unsent and not suspects.isdisjoint(_UNTESTED_CLIENT)
     # So it does where the error blames a proxy, and the probe went around it.
-    direct = all(p.proxy is None for p in case.probes)
-    untested = untested or (direct and not suspects.isdisjoint(_UNTESTED_PROXY))
+    untested = untested or blames_untested_proxy(case)
     # Healthy through a proxy that the agent may not know of, and not without it.
     untested = untested or (case.block is not None and any(map(_needs_proxy, case.probes)))
     if any(s is None for s in states) or untested:

@@ -1,7 +1,7 @@
 """Causes that the error states itself: local faults, no network fault, the server's own answer.
 
-A proven catalogue row about the root of the chain is such a statement; an inferred one is only a
-suspicion.
+A proven catalogue row about the root of the chain is such a statement; an inferred one, or one
+about an error further out, is only a suspicion.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from diagnoser.model import (
     Stage,
     Standing,
 )
-from diagnoser.reasoning import case_rule, evidence_of, fact, met_facts, suspicions
+from diagnoser.reasoning import (
+    blames_untested_proxy,
+    case_rule,
+    evidence_of,
+    fact,
+    met_facts,
+    of_root,
+    states_alone,
+    suspicions,
+)
 from diagnoser.scrutiny import is_healthy
 
 _NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
 
 
 def _stated(case: Case, rule: str) -> Finding:
-    """Applies if a proven row names this cause alone and stands nearest to the root."""
+    """Applies if a proven row about the root names this cause alone."""
     if case.block is None:
         return Finding(Standing.UNDECIDED, (Evidence("not_stated", "no-block", "case"),))
     named = suspicions(case, rule)
@@ -39,8 +48,12 @@ def _stated(case: Case, rule: str) -> Finding:
     if nearest.proven and rule not in nearest.suspects:
         # An outer frame is an effect; the root decides.
         return Finding(Standing.RULED_OUT, told)
-    certain = nearest.proven and nearest.suspects == (rule,)
-    return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, evidence_of(named))
+    if states_alone(case, rule):
+        return Finding(Standing.APPLIES, evidence_of(named))
+    # Below what this row is about stands an error that the catalogue does not know: whatever is
+    # wrong at the endpoints may be that error, and is tested, not read.
+    unfit = not of_root(case) and any(is_healthy(p) is not True for p in case.probes)
+    return Finding(Standing.UNDECIDED if unfit else Standing.SUSPECTED, evidence_of(named))
 
 
 @case_rule(Category.LOCAL_SERVICE)
@@ -109,6 +122,8 @@ def server_side(case: Case) -> Finding:
     statuses = [
         e
         for r in case.recognised
+        # A row that blames something else has its own reading of the number.
+        if "server-side" in r.suspects or not r.suspects
         for e in r.evidence
         if e.fact == "http_status" and _is_5xx(e.value)
     ]
@@ -121,7 +136,8 @@ def server_side(case: Case) -> Finding:
         return Finding(standing, evidence_of(case.recognised) or _NOT_RECOGNISED)
     shown = evidence_of(named) or tuple(statuses)
     healthy = case.probes and all(is_healthy(p) for p in case.probes)
-    return Finding(Standing.APPLIES if healthy and statuses else Standing.SUSPECTED, shown)
+    certain = healthy and statuses and not blames_untested_proxy(case)
+    return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, shown)
 
 
 def _hang_ups(probe: ProbeResult) -> tuple[Evidence, ...]:
