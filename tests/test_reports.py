@@ -30,6 +30,7 @@ from diagnoser.reports.cleaning import clean
 from diagnoser.reports.markdown import escape
 from diagnoser.reports.measuring import columns
 from diagnoser.reports.text import WIDTH
+from diagnoser.reports.wording import tell, words_for
 from diagnoser.visible import visible
 
 CLOSED = {
@@ -250,3 +251,24 @@ def test_text_fits_the_terminal_in_both_languages() -> None:
         shown = render(report(judge(make_case(CLOSED)), judge(long)), "text", language)
         wide = [x for x in shown.splitlines() if columns(x) > WIDTH and "openssl" not in x]
         assert wide == []
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "step"),
+    [
+        ("en", "the error shows that the agent had reached the host", "Run this on the failing"),
+        ("ja", "エージェントはそのホストに到達していた", "エラーが発生したマシンで実行"),
+    ],
+)
+def test_a_name_that_only_this_machine_does_not_find_is_told_as_such(
+    language: str, told: str, step: str
+) -> None:
+    message = "SSL certificate problem: unable to get local issuer certificate"
+    text = f"Error code: 60\nModule: 550\nFields: {{}}\nMessage: {message}, https://x.acronis.com/y"
+    case = make_case({"text": text, "stages": {"resolve": ["name-not-found", -2]}})
+    wording = tell(judge(case), report(), words_for(language))
+    assert told in wording.summary
+    assert wording.remedy[0].startswith(step)
+    # Where the error itself may be that name, it is told as ever.
+    same = judge(make_case({"stages": {"resolve": ["name-not-found", -2]}}))
+    assert told not in tell(same, report(), words_for(language)).summary

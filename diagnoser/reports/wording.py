@@ -47,11 +47,15 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     seen = any(e.fact == ASSUMED for e in verdict.finding.evidence)
     applies = verdict.finding.standing is Standing.APPLIES or seen
     facts = _facts(verdict, diagnosis, report, words)
-    summary = begin_sentence(_fill(told.summary if applies else told.suspected, facts), words)
+    summary = told.summary if applies else told.suspected
+    first = _recipe(verdict, words)
+    if any(e.fact == "agent_got_further" for e in verdict.finding.evidence):
+        summary, first = words.phrases["only_here"], (words.phrases["only_here_remedy"],)
+    sentence = begin_sentence(_fill(summary, facts), words)
     return Wording(
         title=told.title,
-        summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
-        remedy=_remedy((*_recipe(verdict, words), *told.remedy), facts, diagnosis, words),
+        summary=words.phrases["sentence_sign"].join((sentence, *remarks(diagnosis, words))),
+        remedy=_remedy((*first, *told.remedy), facts, diagnosis, words),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )
 

@@ -1,4 +1,7 @@
-"""Can the host be found and its port be opened? Decided by how the first two stages ended."""
+"""Can the host be found and its port be opened? Decided by how the first two stages ended.
+
+Only suspected where the error shows that the agent took another way or got further.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from diagnoser.model import (
     Stage,
     Standing,
 )
-from diagnoser.reasoning import by_condition, fact, met_facts, probe_rule
+from diagnoser.reasoning import as_the_agent_saw_it, by_condition, fact, met_facts, probe_rule
 from diagnoser.scrutiny import scrutinise
 
 # RFC 1918, RFC 6598 (carrier-grade NAT), RFC 3927, RFC 4193, RFC 4291 section 2.5.6.
@@ -53,6 +56,7 @@ def _addresses(probe: ProbeResult) -> tuple[Evidence, ...]:
     )
 
 
+@as_the_agent_saw_it
 @probe_rule(Category.DNS)
 def name_not_found(probe: ProbeResult) -> Finding:
     """The host name does not exist, or has no address, for this machine's resolver.
@@ -65,6 +69,7 @@ def name_not_found(probe: ProbeResult) -> Finding:
     )
 
 
+@as_the_agent_saw_it
 @probe_rule(Category.DNS)
 def name_lookup_failed(probe: ProbeResult) -> Finding:
     """The resolver gave no usable answer: it failed, refused, or stayed silent.
@@ -142,6 +147,7 @@ def name_redirected(probe: ProbeResult) -> Finding:
     return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, shown)
 
 
+@as_the_agent_saw_it
 @probe_rule(Category.CLOSED_PORT)
 def network_unreachable(probe: ProbeResult) -> Finding:
     """No route leads to any address of the host, or a router on the way refuses to carry it.
@@ -163,6 +169,7 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     return Finding(found.standing, shown)
 
 
+@as_the_agent_saw_it
 @probe_rule(Category.CLOSED_PORT)
 def port_closed(probe: ProbeResult) -> Finding:
     """The connection attempt was answered with a refusal.
@@ -177,6 +184,7 @@ def port_closed(probe: ProbeResult) -> Finding:
     return Finding(found.standing, found.evidence + _addresses(probe))
 
 
+@as_the_agent_saw_it
 @probe_rule(Category.CLOSED_PORT)
 def port_filtered(probe: ProbeResult) -> Finding:
     """Nothing answered the connection attempt: no acceptance, no refusal.
