@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from diagnoser.cli.explaining import explain
 from diagnoser.cli.numbers import explain_number
+from diagnoser.errors import UsageError
 from diagnoser.reports.wording import words_for
 
 
@@ -97,3 +98,61 @@ def test_an_error_of_acronis_stays_one_whatever_else_its_number_is(
 def test_no_topic_breaks_the_page(topic: str) -> None:
     for prefix in ("", "alert:", "verify error:num=", "error:", "errno=", "0x"):
         explain_number(prefix + topic, words_for("en"))
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        ("307", "  626/307: TLS with the registration server failed"),
+        ("22", "  309/22: a command failed"),
+        ("22", "verify code 22:"),
+        ("TLS-Intercepted", "tls-intercepted (mitm-certificate)"),
+        ("license out of sync", "licence-out-of-sync (licence-sync)"),
+        ("0x80072ee7", "Windows 0x80072ee7 (12007)\n\nthe host name was not found"),
+        ("2147954407", "may be: name-not-found"),
+        ("12007", "may be: name-not-found"),
+        ("0x8007274d", "Winsock error 10061: WSAECONNREFUSED"),
+        ("0x80090325", "Windows 0x80090325\n"),
+    ],
+)
+def test_half_an_error_a_windows_number_and_a_cause_in_any_spelling_are_known(
+    topic: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explain(topic, "en")
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "Not in the catalogue" not in shown
+
+
+@pytest.mark.parametrize(
+    ("topic", "suggested"),
+    [
+        ("tls-intercpted", "tls-intercepted"),
+        ("licence", "licence-out-of-sync"),
+        ("license", "licence-out-of-sync"),
+        ("port", "port-filtered"),
+    ],
+)
+def test_a_cause_that_is_nearly_named_is_suggested(topic: str, suggested: str) -> None:
+    with pytest.raises(UsageError) as error:
+        explain(topic, "en")
+    assert suggested in str(error.value.hint)
+
+
+def test_what_nobody_knows_stays_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    explain("12345/54321", "en")
+    assert "Not in the catalogue" in capsys.readouterr().out
+    with pytest.raises(UsageError) as error:
+        explain("nonsense", "en")
+    assert "626/307" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_law_of_a_rule_is_shown_in_every_language_without_marks(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explain("port-closed", language)
+    shown = capsys.readouterr().out
+    assert "Decided by: ECONNREFUSED" in shown
+    assert "``" not in shown
+    assert ("英語のみ" in shown) is (language == "ja")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 import sys
 
 from diagnoser import catalog
-from diagnoser.catalog import Words
+from diagnoser.catalog import ErrorRow, Words
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.numbers import explain_number
 from diagnoser.errors import ExitStatus, UsageError
@@ -17,6 +18,11 @@ from diagnoser.rules import CAUSES, RULES
 
 _PAIR = re.compile(r"(\d{1,5})/(\d{1,5})")
 _PACKED = re.compile(r"(?:0x|[EWI](?=[0-9A-Fa-f]{8}$))([0-9A-Fa-f]{1,8})|([0-9A-Fa-f]{5,8})h")
+# Docstrings mark what is code; a terminal shows the marks.
+_MARKED = re.compile(r"``([^`]+)``")
+# HRESULT_FROM_WIN32 (winerror.h), and the numbers of WinHTTP and WinINet.
+_WIN32 = 0x8007
+_WINHTTP = range(12001, 12200)
 
 
 def explain(topic: str | None, language: str) -> int:
@@ -25,28 +31,80 @@ def explain(topic: str | None, language: str) -> int:
         language = language_of_environment()
     if topic is None:
         text = _table(language)
-    elif topic in CAUSES:
-        text = _cause(topic, language)
+    elif (cause := _as_named(topic)) in CAUSES:
+        text = _cause(cause, language)
     else:
         packed = parse_code(topic)
         numbers = explain_number(topic, words_for(language))
         if packed is None and numbers is None:
-            raise UsageError(
-                f"{topic!r} is neither a cause nor an error code",
-                hint="diagnoser explain lists the causes; codes look like 626/307, 0x02720133,"
-                " 0A000410 (OpenSSL), alert:48, verify:19, curl:60, wsa:10061 or a line of openssl",
-            )
+            raise UsageError(f"{topic!r} is neither a cause nor an error code", hint=_hint(topic))
         # What the catalogue knows is told first; a number that is something else, too, is both.
-        parts = [_code(packed, language)] if packed is not None else []
-        if numbers is not None and packed is not None and not _is_catalogued(packed):
-            parts = []
+        parts = [] if packed is None else _codes(packed, numbers is not None, language)
         text = "\n".join([*parts, *([] if numbers is None else [numbers])])
     sys.stdout.write(text)
     return ExitStatus.NO_FAULT
 
 
+def _as_named(topic: str) -> str:
+    """A topic as causes are written: lower case, hyphens, British."""
+    return re.sub(r"[\s_-]+", "-", topic.strip().lower()).replace("license", "licence")
+
+
+def _hint(topic: str) -> str:
+    """The causes that ``topic`` may mean; without any, what topics look like."""
+    named = _as_named(topic)
+    found = [c for c, g in CAUSES.items() if len(named) > 2 and (named in c or named in g.value)]
+    found += difflib.get_close_matches(named, CAUSES, n=3, cutoff=0.7)
+    if found:
+        return f"causes like it: {', '.join(dict.fromkeys(found))}; diagnoser explain lists all"
+    return (
+        "diagnoser explain lists the causes; codes look like 626/307, 0x02720133,"
+        " 0A000410 (OpenSSL), alert:48, verify:19, curl:60, wsa:10061 or a line of openssl"
+    )
+
+
+def _codes(packed: int, is_told: bool, language: str) -> list[str]:
+    """All pages of one number of Acronis or of Windows; ``is_told``: it is something else, too."""
+    words = words_for(language)
+    pages = [
+        *([_code(packed, language)] if _is_catalogued(packed) else []),
+        *_windows(packed, words),
+        *_with_code(packed, words),
+    ]
+    return pages or ([] if is_told else [_code(packed, language)])
+
+
 def _is_catalogued(packed: int) -> bool:
     return any((r.module, r.code) == (packed >> 16, packed & 0xFFFF) for r in catalog.errors())
+
+
+def _windows(packed: int, words: Words) -> list[str]:
+    """The HRESULT that Windows' own errors (0/65520) carry in a field: 0x8007 and a Win32 number.
+
+    A bare number of WinHTTP is one as well (12007); Winsock's have a page of their own.
+    """
+    is_bare = packed in _WINHTTP
+    number = _WIN32 << 16 | packed if is_bare else packed
+    rows = [
+        r
+        for r in catalog.errors()
+        if r.field == "code" and r.value is not None and r.value.search(f"0x{number:08x}")
+    ]
+    low = f" ({number & 0xFFFF})" if number >> 16 == _WIN32 else ""
+    pages = [_rows(f"Windows 0x{number:08x}{low}", rows, words)] if rows else []
+    if not is_bare and number >> 16 == _WIN32:
+        pages += [p for p in [explain_number(f"wsa:{number & 0xFFFF}", words)] if p]
+    return pages
+
+
+def _with_code(packed: int, words: Words) -> list[str]:
+    """The errors of the catalogue whose code alone was given (``Error code: 307``)."""
+    rows = [r for r in catalog.errors() if r.code == packed and r.module]
+    pairs = {f"{r.module}/{r.code}": translated(r.title, words) for r in reversed(rows)}
+    if not pairs:
+        return []
+    lines = [f"  {pair}: {title}" for pair, title in reversed(pairs.items())]
+    return ["\n".join([words.phrases["which_module"].format(code=packed), *lines]) + "\n"]
 
 
 def parse_code(text: str) -> int | None:
@@ -77,9 +135,10 @@ def _cause(cause: str, language: str) -> str:
     lines = [f"{cause} ({CAUSES[cause].value}): {told.title}", ""]
     lines += _paragraph(say["summary_applies"], _blanks_named(told.summary, words))
     lines += _paragraph(say["summary_suspected"], _blanks_named(told.suspected, words))
-    # The law of a rule is its docstring, for those who check it: it stands in English only.
-    if rule is not None and words.language == "en":
-        lines += _paragraph(say["decided_by"], inspect.cleandoc(rule.documentation))
+    if rule is not None:
+        # The law of a rule is its docstring, for those who check it: it stands in English only.
+        law = _MARKED.sub(r"\1", inspect.cleandoc(rule.documentation))
+        lines += _paragraph(say["decided_by"], law)
     lines.append(say["remedy"])
     lines += [f"  {n}. {_blanks_named(step, words)}" for n, step in enumerate(told.remedy, 1)]
     return "\n".join(lines) + "\n"
@@ -100,10 +159,16 @@ def _blanks_named(text: str, words: Words) -> str:
 
 def _code(packed: int, language: str) -> str:
     words = words_for(language)
-    say = words.phrases
     module, code = packed >> 16, packed & 0xFFFF
-    lines = [f"{module}/{code} = 0x{packed:08x} = E{packed:08X} = {packed}"]
-    rows = [r for r in catalog.errors() if r.module == module and r.code in (None, code)]
+    rows = [r for r in catalog.errors() if (r.module, r.code) == (module, code)]
+    head = f"{module}/{code} = 0x{packed:08x} = E{packed:08X} = {packed}"
+    return _rows(head, rows, words)
+
+
+def _rows(head: str, rows: list[ErrorRow], words: Words) -> str:
+    """What the catalogue says of one error: every row with its mark, source and suspects."""
+    say = words.phrases
+    lines = [head]
     for row in rows:
         mark = say["proven"] if row.proven else say["inferred"]
         lines += ["", translated(row.title, words), f"  {mark}; {say['source']}: {row.source}"]
