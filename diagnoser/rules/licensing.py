@@ -47,11 +47,17 @@ def _is_settled(case: Case) -> bool:
     """Whether a healthy network leaves nothing but the licences.
 
     The root speaks of licences itself, or of what was just tested and found well. An error that
-    the catalogue does not know, or one that no handshake tests (a full disk), is another reason.
+    the catalogue does not know, or one that no handshake tests (a full disk), is another reason;
+    so is a failed connection where nobody knows to whom, and only the usual hosts were tried.
     """
     root = of_root(case)
     reasons = {s for r in root for s in r.suspects}
-    return bool(root) and "not-network" not in reasons
+    if "licence-out-of-sync" in reasons or not reasons:
+        return bool(root)
+    guessed = all(
+        any(e.fact == "endpoint_of_symptom" for e in x.derivation) for x in case.endpoints
+    )
+    return "not-network" not in reasons and not guessed
 
 
 @case_rule(Category.LICENCE_SYNC)
