@@ -12,16 +12,13 @@ def run() -> None:
     """Entry point of the ``diagnoser`` command."""
     from diagnoser.cli.commands import app  # noqa: PLC0415  (typer loads only for the command)
 
-    commands = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
-
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not know a letter of the report; show its number instead.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    sys.argv[1:] = _with_scan(sys.argv[1:], commands)
     try:
-        app()
+        app(prog_name="diagnoser")
     except DiagnoserError as error:
         explain_failure(error)
         sys.exit(error.status)
@@ -37,14 +34,6 @@ def run() -> None:
         say(f"diagnoser: internal error: {type(error).__name__}: {error}")
         say("hint: this is a bug; run again with DIAGNOSER_DEBUG=1 and report what it prints")
         sys.exit(ExitStatus.SOFTWARE)
-
-
-def _with_scan(arguments: list[str], commands: set[str]) -> list[str]:
-    """``diagnoser error.txt`` means ``diagnoser scan error.txt``; nobody looks that up."""
-    first = arguments[0] if arguments else ""
-    if first and not first.startswith("-") and first not in commands and os.path.lexists(first):
-        return ["scan", *arguments]
-    return arguments
 
 
 def say(text: str) -> None:

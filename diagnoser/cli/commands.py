@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import diagnoser
+from diagnoser.cli.entrance import Entrance, hand_on
 from diagnoser.cli.options import (
     AgainOption,
     AllowAllOption,
@@ -42,6 +43,7 @@ from diagnoser.cli.options import (
 )
 
 app = typer.Typer(
+    cls=Entrance,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -98,15 +100,17 @@ def paste(
     verdict says what it is: a closed port, an intercepted connection (MITM certificate), licence
     synchronisation, or one of their neighbours. Only Acronis hosts are contacted.
     """
+    if context.invoked_subcommand is not None:
+        hand_on(context)
+        return
     settings = Settings(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
     )  # fmt: skip
-    if context.invoked_subcommand is None:
-        from diagnoser.cli import session  # noqa: PLC0415  (the heavy part loads only when needed)
+    from diagnoser.cli import session  # noqa: PLC0415  (the heavy part loads only when needed)
 
-        raise typer.Exit(session.scan(("-",), settings))
+    raise typer.Exit(session.scan(("-",), settings))
 
 
 @app.command()

@@ -1,0 +1,83 @@
+"""Options before a command, and files in place of one: honoured, or refused; never ignored."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from test_cli import ARTICLE, NAMES, PRIVATE, diagnoser
+
+
+@pytest.fixture
+def error(tmp_path: Path) -> str:
+    path = tmp_path / "error.txt"
+    path.write_text(ARTICLE, "utf-8")
+    return str(path)
+
+
+def test_offline_before_a_command_contacts_nothing(error: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        to = f"rs-ca01-cloud.acronis.com:8443:127.0.0.1:{port}"
+        done = diagnoser(
+            "--offline", "--connect-to", to, "--format", "json", "scan", error, expect=1
+        )
+        with pytest.raises(TimeoutError):
+            server.accept()
+    (case,) = json.loads(done.stdout)["cases"]
+    assert all(e["probe"] is None for e in case["endpoints"])
+
+
+def test_every_option_before_a_command_is_its_own(error: str, tmp_path: Path) -> None:
+    report, bundle = tmp_path / "r.json", tmp_path / "c.zip"
+    diagnoser(
+        "--offline", "-f", "json", "-o", str(report), "--bundle", str(bundle), "--exit-zero",
+        "scan", error, expect=0,
+    )  # fmt: skip
+    assert json.loads(report.read_text("utf-8"))["cases"][0]["cause"]
+    assert bundle.exists()
+    assert "閉じ" in diagnoser("--lang", "ja", "explain", "port-closed", expect=0).stdout
+    private = tmp_path / "p.txt"
+    private.write_text(PRIVATE, "utf-8")
+    shown = diagnoser("--offline", "--redact", "scan", str(private)).stdout
+    assert not any(n in shown for n in NAMES)
+
+
+def test_what_a_command_is_given_itself_wins(error: str) -> None:
+    done = diagnoser("--offline", "-f", "json", "--redact", "scan", error, "-f", "text")
+    assert done.stdout.startswith("!?")
+    done = diagnoser("-f", "json", error, "--offline", "--no-redact")
+    assert json.loads(done.stdout)["cases"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--offline", "check", "eu2-cloud.acronis.com"), "check has no option --offline"),
+        (("-f", "json", "explain"), "explain has no option --format"),
+        (("-f", "json", "watch", "."), "'json' is not one of"),
+        (("--redact", "schema"), "schema has no option --redact"),
+        (("--since", "3d", "scan", "x"), "--since is an option of scan"),
+        (("nosuch",), "neither a command nor a file"),
+        (("--offline", "no/such.txt"), "neither a command nor a file"),
+        (("scann",), "did you mean diagnoser scan?"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(arguments: tuple[str, ...], message: str) -> None:
+    done = diagnoser(*arguments, given=ARTICLE, expect=2)
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_file_may_stand_behind_options(error: str) -> None:
+    for arguments in (("--format", "json", "--offline", error), ("--offline", error, "-f", "json")):
+        (case,) = json.loads(diagnoser(*arguments, expect=1).stdout)["cases"]
+        assert case["block"]["source"] == error
+
+
+def test_the_program_has_one_name() -> None:
+    assert diagnoser("--help").stdout.startswith("Usage: diagnoser [OPTIONS]")
+    assert "diagnoser explain [OPTIONS]" in diagnoser("explain", "--help").stdout
