@@ -52,15 +52,32 @@ def _hosts(place: str) -> Iterator[tuple[str, tuple[int, ...], str, str]]:
 
 
 def leave_out_guesses(cases: Sequence[Case]) -> tuple[tuple[Case, ...], tuple[Skipped, ...]]:
-    """Without those guessed names that do not exist; they are listed, and no fault of anybody."""
+    """Without those guessed names that do not exist; they are listed, and no fault of anybody.
+
+    A resolver that finds no name of the place at all says nothing of a guess: then all are kept.
+    """
+    everywhere = {s.host for s in catalog.services() if "{dc}" not in s.host}
+    found = {
+        _place(p)
+        for c in cases
+        for p in c.probes
+        if p.endpoint.host not in everywhere and p.stage(Stage.RESOLVE).condition is Condition.MET
+    }
     kept, left = [], []
     for case in cases:
-        if case.probes and all(map(_is_guess_refuted, case.probes)):
+        refuted = case.probes and all(map(_is_guess_refuted, case.probes))
+        if refuted and _place(case.probes[0]) in found:
             host = case.endpoints[0].host
             left.append(Skipped(host, "there is no such name; the catalogue only guessed it"))
         else:
             kept.append(case)
     return tuple(kept), tuple(left)
+
+
+def _place(probe: ProbeResult) -> str | None:
+    """The data centre that an endpoint was looked up for; ``None`` if the user named it."""
+    told = (e.value for e in probe.endpoint.derivation if e.fact in ("data_center", _GUESSED))
+    return next(told, None)
 
 
 def _is_guess_refuted(probe: ProbeResult) -> bool:
