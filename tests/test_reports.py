@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from casebook import make_case
@@ -28,12 +29,12 @@ from diagnoser.model import (
 from diagnoser.reports import FORMATS, render
 from diagnoser.reports.cleaning import clean
 from diagnoser.reports.markdown import escape
-from diagnoser.reports.measuring import columns
+from diagnoser.reports.measuring import WIDTH, columns
 from diagnoser.reports.text import WIDTH
 from diagnoser.reports.wording import tell, words_for
 from diagnoser.visible import visible
 
-CLOSED = {
+CLOSED: dict[str, Any] = {
     "endpoint": "rs-us5-cloud.acronis.com:8443",
     "stages": {"connect": ["connection-refused", 111]},
 }
@@ -72,7 +73,8 @@ def test_the_json_contract_holds() -> None:
     case = document["cases"][0]
     assert list(case) == [
         "id", "count", "first_seen", "last_seen", "times", "surroundings", "block", "endpoints",
-        "symptom", "cause", "category", "standing", "summary", "remedy", "reproduce", "verdicts",
+        "symptom", "cause", "candidates", "category", "standing", "summary", "remedy", "reproduce",
+        "verdicts",
     ]  # fmt: skip
     assert (case["cause"], case["category"], case["standing"]) == (
         "port-closed",

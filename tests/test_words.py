@@ -23,9 +23,8 @@ from diagnoser.model import Case, Control, Diagnosis, Evidence, Report, Role, St
 from diagnoser.probing import Trust
 from diagnoser.reading.encodings import decode
 from diagnoser.reports import render
-from diagnoser.reports.measuring import columns
+from diagnoser.reports.measuring import WIDTH, columns
 from diagnoser.reports.phrasing import origin_word, translated, valued
-from diagnoser.reports.text import WIDTH
 from diagnoser.reports.wording import fact_value
 
 ROOT = Path(__file__).parents[1]

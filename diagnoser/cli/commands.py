@@ -38,6 +38,7 @@ from diagnoser.cli.options import (
     Settings,
     SinceOption,
     TimeoutOption,
+    VerboseOption,
     WatchFormat,
     WatchFormatOption,
 )
@@ -88,6 +89,7 @@ def paste(
     ca_file: CaFileOption = None,
     timeout: TimeoutOption = 5.0,
     lang: LangOption = Language.AUTO,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
     exit_zero: ExitZeroOption = False,
     version: VersionOption = False,  # noqa: ARG001  (handled by its callback)
@@ -107,6 +109,7 @@ def paste(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
+        verbose=verbose,
     )  # fmt: skip
     from diagnoser.cli import session  # noqa: PLC0415  (the heavy part loads only when needed)
 
@@ -140,6 +143,7 @@ def scan(
     ca_file: CaFileOption = None,
     timeout: TimeoutOption = 5.0,
     lang: LangOption = Language.AUTO,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
     exit_zero: ExitZeroOption = False,
     again: AgainOption = False,
@@ -151,6 +155,7 @@ def scan(
         form.value, output, offline, tuple(allow or ()), allow_all, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero, again,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
+        verbose=verbose,
         since=since, include=tuple(include or ()), exclude=tuple(exclude or ()), jobs=jobs,
     )  # fmt: skip
     raise typer.Exit(session.scan(tuple(paths), settings))
@@ -185,6 +190,7 @@ def check(
     ] = None,
     timeout: TimeoutOption = 5.0,
     lang: LangOption = Language.AUTO,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
     exit_zero: ExitZeroOption = False,
 ) -> None:
@@ -195,6 +201,7 @@ def check(
         form.value, output, False, (), True, tuple(connect_to or ()), proxy,
         client_cert, client_key, ca_file, timeout, lang.value, quiet, exit_zero,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
+        verbose=verbose,
     )  # fmt: skip
     raise typer.Exit(session.check(tuple(targets or ()), server_name, settings, data_center))
 
@@ -223,6 +230,7 @@ def demo(
     redact: RedactOption = None,
     redaction_map: RedactionMapOption = None,
     lang: LangOption = Language.EN,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """See it work: real handshakes against servers on this machine, no internet needed."""
@@ -231,6 +239,7 @@ def demo(
     settings = Settings(
         form=form.value, output=output, language=lang.value, quiet=quiet,
         bundle=bundle, redact=redact, redaction_map=redaction_map,
+        verbose=verbose,
     )  # fmt: skip
     raise typer.Exit(session.demo(settings))
 

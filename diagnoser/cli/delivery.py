@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from diagnoser.cli import say
@@ -15,8 +17,12 @@ from diagnoser.cli.options import Settings
 from diagnoser.errors import OutputError, UsageError
 from diagnoser.model import Report
 from diagnoser.reports import render
+from diagnoser.reports.measuring import WIDTH, Layout
+from diagnoser.reports.overview import in_order
 from diagnoser.reports.redaction import redact
 from diagnoser.reports.tokens import Entry
+
+_NARROWEST = 40
 
 
 def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
@@ -71,18 +77,18 @@ def _redacts(settings: Settings) -> bool:
 
 
 def deliver(report: Report, settings: Settings, language: str) -> None:
-    """Write the report wherever the settings want it; raises ``OutputError``.
+    """Write the report wherever the settings want it, its cases in order; raises ``OutputError``.
 
     One redaction serves all targets, so that a token means the same in each.
     """
-    shown = hidden = report
+    shown = hidden = report = replace(report, diagnoses=in_order(report.diagnoses))
     entries: tuple[Entry, ...] = ()
     if _redacts(settings):
         redacted = redact(report)
         hidden, entries = redacted.report, redacted.entries
     if settings.redact or (settings.output is not None and settings.redact is None):
         shown = hidden
-    _put(render(shown, settings.form, language), settings)
+    _put(render(shown, settings.form, language, _layout(settings)), settings)
     if settings.bundle is not None:
         from diagnoser.reports.bundle import pack  # noqa: PLC0415  (all formats, only for it)
 
@@ -99,6 +105,14 @@ def deliver(report: Report, settings: Settings, language: str) -> None:
         _tell(
             settings, f"what the tokens stand for: {settings.redaction_map} (keep it to yourself)"
         )
+
+
+def _layout(settings: Settings) -> Layout:
+    """Text as wide as the terminal it goes to, which is not asked where it goes elsewhere."""
+    width = WIDTH
+    if settings.output is None and sys.stdout.isatty():
+        width = max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+    return Layout(width, settings.verbose)
 
 
 def _map(entries: Sequence[Entry]) -> bytes:

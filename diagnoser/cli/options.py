@@ -87,6 +87,10 @@ LangOption = Annotated[Language, typer.Option("--lang", help="Language of the re
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No messages on stderr but errors.")
 ]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="List in text also what was ruled out or not decided."),
+]
 AgainOption = Annotated[
     bool,
     typer.Option("--again", help="Probe from here also what transcripts and captures show."),
@@ -183,3 +187,4 @@ class Settings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     jobs: int = 0
+    verbose: bool = False

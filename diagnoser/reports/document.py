@@ -231,6 +231,12 @@ _CASE: Shape[Told] = record(
         lambda t: None if t.diagnosis.cause is None else t.diagnosis.cause.rule,
     ),
     member(
+        "candidates",
+        many(word_of(c for c in CAUSES if c != UNEXPLAINED)),
+        lambda t: t.wording.candidates,
+        "Causes that are equally possible, `cause` the first of them; empty where one is named.",
+    ),
+    member(
         "category",
         one_of(Category),
         lambda t: Category.UNKNOWN if t.diagnosis.cause is None else t.diagnosis.cause.category,

@@ -73,6 +73,7 @@ def _case(diagnosis: Diagnosis, report: Report, words: Words) -> dict[str, Json]
         "diagnoser": {
             "case_id": identify(case),
             "cause": None if cause is None else cause.rule,
+            "candidates": list(told.candidates),
             "category": category.value,
             "standing": standing_of(diagnosis).value,
             "symptom": None if diagnosis.symptom is None else diagnosis.symptom.value,

@@ -12,11 +12,13 @@ import re
 from diagnoser.catalog import Words
 from diagnoser.model import Report
 from diagnoser.reports.outline import Outline, Section, outline
+from diagnoser.reports.overview import overview
 from diagnoser.reports.phrasing import translated
 
 # The shortest limit is that of a Jira comment: 32,767 characters.
 LIMIT = 30_000
 _LONGEST_LINE = 600
+_LONGEST_ROW = 200
 _MOST_LINES = 40
 _FOLDED = ("chain", "evidence", "ruled_out", "open", "skipped")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#!|~<>&$@^])")
@@ -48,8 +50,8 @@ def _escaped(match: re.Match[str]) -> str:
 def render(report: Report, words: Words) -> str:
     """Every case under its own heading as long as there is room, the others in a line each."""
     say = words.phrases
-    tail = _tail(report, words)
-    room = LIMIT - len(tail)
+    head, tail = _head(report, words), _tail(report, words)
+    room = LIMIT - len(head) - len(tail)
     parts: list[str] = []
     rest: list[str] = []
     for diagnosis in report.diagnoses:
@@ -63,7 +65,23 @@ def render(report: Report, words: Words) -> str:
         rest.append(f"- {escape(_short(f'{told.headline} {targets}'))}")
     if rest:
         parts.append(_others(rest, say["more_cases"], room))
-    return "\n".join([*parts, tail])
+    return "\n".join([*([head] if head else []), *parts, tail])
+
+
+def _head(report: Report, words: Words) -> str:
+    """The cases in a line each; nothing for a single one."""
+    found = overview(report, words)
+    if found is None:
+        return ""
+    lines = [f"## {words.phrases['overview']}", ""]
+    lines += [escape(found.same), ""] if found.same else []
+    for number, row in enumerate(found.rows[:_MOST_LINES], 1):
+        count = f"{row.count} ×" if row.count > 1 else ""
+        told = " · ".join(x for x in (row.title, row.target, count, row.last) if x)
+        lines.append(f"{number}. {escape(row.mark)} {escape(_short(told, _LONGEST_ROW))}")
+    if (more := len(found.rows) - _MOST_LINES) > 0:
+        lines += ["", f"… ({more})"]
+    return "\n".join([*lines, ""])
 
 
 def _others(lines: list[str], heading: str, room: int) -> str:
@@ -116,5 +134,5 @@ def _body(section: Section) -> list[str]:
     return [f"- {escape(x)}" for x in lines]
 
 
-def _short(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
+def _short(line: str, longest: int = _LONGEST_LINE) -> str:
+    return line if len(line) <= longest else line[: longest - 1] + "…"

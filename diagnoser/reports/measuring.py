@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How text is set: ``width`` in columns; ``verbose`` lists what else is only counted."""
+
+    width: int = WIDTH
+    verbose: bool = False
 
 
 def columns(text: str) -> int:

@@ -43,13 +43,17 @@ _REPEATED = ("host", "port")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with its lines; ``ordered`` asks for numbers, ``code`` for fixed pitch."""
+    """A heading with its lines; ``ordered`` asks for numbers, ``code`` for fixed pitch.
+
+    ``count`` is how many things the lines name, where that is not one a line.
+    """
 
     key: str
     heading: str
     lines: tuple[str, ...]
     ordered: bool = False
     code: bool = False
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,13 @@ def _sections(diagnosis: Diagnosis, told: Wording, words: Words) -> list[Section
             code=True,
         ),
         Section("evidence", say["evidence"], _evidence_lines(diagnosis, words)),
-        Section("also", say["also"], _others(diagnosis, words)),
-        Section("ruled_out", say["ruled_out"], _titles(diagnosis, Standing.RULED_OUT, words)),
-        Section("open", say["open"], _titles(diagnosis, Standing.UNDECIDED, words)),
+        Section(
+            "also",
+            say["candidates" if told.is_open else "also"],
+            _others(diagnosis, told, words),
+        ),
+        _titles("ruled_out", diagnosis, Standing.RULED_OUT, words),
+        _titles("open", diagnosis, Standing.UNDECIDED, words),
         Section("reproduce", say["reproduce"], told.reproduce, code=True),
         Section("skipped", say["skipped"], _skipped_lines(case.skipped, words)),
     ]
@@ -232,8 +240,11 @@ def _line(evidence: Evidence, words: Words) -> str:
     return f"{fact_label(evidence, words)}: {fact_value(evidence, words)}  [{origin}]"
 
 
-def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
-    """Whatever else applies or is suspected, so that a second fault is not hidden by the first."""
+def _others(diagnosis: Diagnosis, told: Wording, words: Words) -> tuple[str, ...]:
+    """Whatever else applies or is suspected, so that a second fault is not hidden by the first.
+
+    Where no single cause is named, all that are equally possible.
+    """
     cause = diagnosis.cause
     telling = {Standing.APPLIES}
     # What the error alone suggests is settled once a fault was seen.
@@ -242,15 +253,18 @@ def _others(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     return tuple(
         f"{v.rule} ({words.phrases[v.finding.standing.value]}): {words.causes[v.rule].title}"
         for v in diagnosis.verdicts
-        if v is not cause and v.finding.standing in telling and v.category is not Category.UNKNOWN
+        if (told.is_open or v is not cause)
+        and v.finding.standing in telling
+        and v.category is not Category.UNKNOWN
     )
 
 
-def _titles(diagnosis: Diagnosis, standing: Standing, words: Words) -> tuple[str, ...]:
+def _titles(key: str, diagnosis: Diagnosis, standing: Standing, words: Words) -> Section:
     """The causes of one standing by their titles, in one line."""
     found = [
         words.causes[v.rule].title
         for v in diagnosis.verdicts
         if v.finding.standing is standing and v.category is not Category.UNKNOWN
     ]
-    return (words.phrases["title_sign"].join(found),) if found else ()
+    lines = (words.phrases["title_sign"].join(found),) if found else ()
+    return Section(key, words.phrases[key], lines, count=len(found))

@@ -12,6 +12,7 @@ from diagnoser.catalog import Words
 from diagnoser.model import Category, Diagnosis, Report, Standing
 from diagnoser.reports.document import identify
 from diagnoser.reports.outline import Outline, cause_evidence, outline
+from diagnoser.reports.overview import overview
 from diagnoser.reports.panels import (
     certificates,
     chains,
@@ -85,15 +86,20 @@ def _overview(report: Report, words: Words) -> str:
     told = [(d, tell(d, report, words)) for d in report.diagnoses[:_OVERVIEW_LIMIT]]
     parts = []
     if len(report.diagnoses) > 1:
+        found = overview(report, words)
+        same = f"<p>{escape(found.same)}</p>" if found and found.same else ""
+        last = {n: r.last for n, r in enumerate(found.rows if found else (), 1)}
         rows = "".join(
             f'<tr><th scope="row"><a href="#case-{number}">{escape(w.title)}</a></th>'
             f'<td class="short">{_pill(outline(d, report, words).mark, d, words)}</td>'
             f"<td>{escape(', '.join(map(str, d.case.endpoints)) or '–')}</td>"
-            f'<td class="short" data-label="{escape(say["count"])}">{d.case.count}</td></tr>'
+            f'<td class="short" data-label="{escape(say["count"])}">{d.case.count}</td>'
+            f'<td class="short" data-label="{escape(say["last_seen"])}">'
+            f"{escape(last[number] or '–')}</td></tr>"
             for number, (d, w) in enumerate(told, 1)
         )
-        heads = (say["cause"], say["standing"], say["endpoint"], say["count"])
-        parts.append(f"<h2>{escape(say['overview'])}</h2>{table(heads, rows)}")
+        heads = (say["cause"], say["standing"], say["endpoint"], say["count"], say["last_seen"])
+        parts.append(f"<h2>{escape(say['overview'])}</h2>{same}{table(heads, rows)}")
     spans = tuple(
         Span(w.title, d.case.first_seen or "", d.case.last_seen or "", d.case.count)
         for d, w in told

@@ -27,13 +27,21 @@ from diagnoser.rules import UNEXPLAINED
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What is told of one case, in one language; ``is_open`` where no single cause is named."""
+    """What is told of one case, in one language.
+
+    ``candidates`` are the causes that are equally possible, where no single one is named.
+    """
 
     title: str
     summary: str
     remedy: tuple[str, ...]
     reproduce: tuple[str, ...]
-    is_open: bool = False
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no single cause is named."""
+        return bool(self.candidates)
 
 
 def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
@@ -55,7 +63,10 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     return Wording(
         title=told.title,
         summary=words.phrases["sentence_sign"].join((sentence, *remarks(diagnosis, words))),
-        remedy=_remedy((*first, *told.remedy), facts, diagnosis, words),
+        remedy=(
+            *(() if applies and cause is not None else _permission(diagnosis, words)),
+            *_remedy((*first, *told.remedy), facts, diagnosis, words),
+        ),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
     )
 
@@ -91,14 +102,47 @@ def _undecided_between(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wording:
-    titles = ", ".join(words.causes[c].title for c in causes)
+    titles = words.phrases["list_sign"].join(words.causes[c].title for c in causes)
     return Wording(
         title=words.phrases["several"],
         summary=words.phrases["several_summary"].format(causes=titles),
-        remedy=(words.phrases["several_remedy"],),
+        remedy=(_next_test(diagnosis, words),),
         reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
-        is_open=True,
+        candidates=causes,
     )
+
+
+def _next_test(diagnosis: Diagnosis, words: Words) -> str:
+    """What would decide between several causes: a run with the options that this one lacked."""
+    say, endpoints = words.phrases, diagnosis.case.endpoints
+    if not endpoints:
+        return say["several_nowhere"]
+    if hosts := _refused_hosts(diagnosis):
+        return say["several_allow"].format(allow=_allowing(hosts))
+    unknown = [e.host for e in endpoints if not catalog.is_catalogued(e.host, e.port)]
+    if len(unknown) == len(endpoints):
+        return say["several_offline_allow"].format(allow=_allowing(unknown))
+    return say["several_offline"]
+
+
+def _permission(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
+    """The step before all others where a host was left out for want of permission."""
+    hosts = _refused_hosts(diagnosis)
+    if not hosts:
+        return ()
+    named = words.phrases["list_sign"].join(dict.fromkeys(hosts))
+    return (words.phrases["allow_step"].format(hosts=named, allow=_allowing(hosts)),)
+
+
+def _refused_hosts(diagnosis: Diagnosis) -> list[str]:
+    """The hosts that were not contacted although the run was not offline."""
+    case = diagnosis.case
+    probed, left = {p.endpoint.key for p in case.probes}, {s.source for s in case.skipped}
+    return [e.host for e in case.endpoints if e.key not in probed and str(e) in left]
+
+
+def _allowing(hosts: list[str]) -> str:
+    return " ".join(f"--allow {shlex.quote(h)}" for h in dict.fromkeys(hosts))
 
 
 def standing_of(diagnosis: Diagnosis) -> Standing:
