@@ -93,7 +93,13 @@ def tables() -> Iterator[tuple[str, dict[str, Any]]]:
         ("plan 'Nightly of Mary' failed", "plan 'plan-1' failed"),
         ("00:1a:2b:3c:4d:5e", "mac-1"),
         ('{"tenantName": "Branch 7"}', '{"tenantName": "tenant-1"}'),
-        (r"logon of CONTOSO\jane failed", r"logon of host-1\user-1 failed"),
+        (r"logon of CONTOSO\jane failed", r"logon of domain-1\user-1 failed"),
+        (r"SRV-7\jane: machine SRV-7 failed", r"domain-1\user-1: machine domain-1 failed"),
+        (r"CONTOSO\h.mueller, h.mueller", r"domain-1\user-1, user-1"),
+        # Taken for a host where it is seen first, and for nothing else from then on.
+        ("h.mueller is off, user: h.mueller", "domain-1.redacted is off, user: domain-1.redacted"),
+        ("for 'a.b@acme.example', a.b@acme.example", "for 'mail-1', mail-1"),
+        ("from o'brien@acme.example", "from mail-1"),
         ("Could not connect to backup-srv:9876", "Could not connect to host-1:9876"),
         ("host: backup-srv port 9876", "host: host-1 port 9876"),
         ("agent WS-014 offline; ws-014", "agent host-1 offline; host-1"),
@@ -558,3 +564,21 @@ def test_evidence_of_the_host_is_redacted_like_the_host() -> None:
     assert cause is not None
     hosts = {e.value for e in cause.finding.evidence if e.fact == "host"}
     assert hosts == {"host-1.domain-1.redacted"}
+
+
+def test_one_address_in_quotes_and_without_has_one_token_in_the_whole_case() -> None:
+    fields = (Field("user", r"CONTOSO\h.mueller", AT), Field("machineName", "KASSE-07", AT))
+    frame = ErrorFrame(309, 22, None, fields, "failed for 'admin@contoso.example' h.mueller", AT)
+    case = Case(
+        ErrorBlock("labelled", "en", (frame,), AT, "x"),
+        skipped=(Skipped("stdin:9", "'admin@contoso.example': an e-mail address or a login"),),
+    )
+    redacted = redact(replace(told(), diagnoses=(judge(case),)))
+    (shown,) = redacted.report.diagnoses
+    assert shown.case.skipped[0].reason == "'mail-1': an e-mail address or a login"
+    assert shown.case.block is not None
+    assert shown.case.block.root.message == "failed for 'mail-1' user-1"
+    values = {e.token: e.value for e in redacted.entries}
+    assert (values["mail-1"], values["user-1"]) == ("admin@contoso.example", "h.mueller")
+    assert values["domain-1"] == "CONTOSO"
+    assert len(values) == len(set(values.values()))

@@ -68,7 +68,11 @@ class Ledger:
             return value
         found = next(shapes(value), None)
         if found is not None and (found.start, found.end) == (0, len(value)):
-            kind = Kind(found.kind)
+            # ``h.mueller`` has the form of a host; a place that says whose name it is knows better.
+            if not (kind is Kind.USER and found.kind is Kind.HOST):
+                kind = Kind(found.kind)
+            elif known := self._spellings.get(fold(value)):
+                return known
         if kind is Kind.HOST:
             return self._host(value)
         if kind in (Kind.ADDRESS, Kind.PRIVATE_ADDRESS):
@@ -87,7 +91,8 @@ class Ledger:
             return value
         labels = name.split(".")
         if len(labels) == 1:
-            token = self._given(Kind.HOST, fold(name), value)
+            # In ``SRV-7\\jane`` it was taken for a domain; a machine has that place as well.
+            token = self._spellings.get(fold(name)) or self._given(Kind.HOST, fold(name), value)
             self._note(value, token)
             return token
         domain = domain_of(name)
