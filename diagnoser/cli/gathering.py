@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diagnoser import evidence, probing
 from diagnoser.cli.greeting import greet
+from diagnoser.cli.misreadings import explain_nothing, refuse_packed
 from diagnoser.cli.scopes import Scope
 from diagnoser.cli.sweeping import Sweep
 from diagnoser.diagnosis import open_case
@@ -29,7 +30,7 @@ from diagnoser.evidence import (
     read_report,
     read_transcripts,
 )
-from diagnoser.grammar import explain_absence, read_blocks
+from diagnoser.grammar import read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
 from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
@@ -218,6 +219,8 @@ class Gathering:
         if sys.stdin.isatty() and not quiet:
             greet(self._language)
         source = read_stream(sys.stdin.buffer, "stdin")
+        if detect(source.data[:HEAD]) is not Kind.CAPTURE:
+            refuse_packed(source.data, source.source)
         self._read_text(source, datetime.now(UTC))
 
     def _read_text(
@@ -260,7 +263,7 @@ class Gathering:
             empty = InputError(f"{source.source} is empty", hint="paste the whole error block")
             self.faults.append(empty if pasted else explain_emptiness(source.source))
         elif not (reading.blocks or reading.faults or probes or checks):
-            self.faults.append(explain_absence(text, source.source))
+            self.faults.append(explain_nothing(text, source.source))
 
 
 def _folder(source: str) -> str:

@@ -98,7 +98,8 @@ def detect(head: bytes) -> Kind | None:
 def explain_emptiness(source: str) -> InputError:
     """The error for an empty file: ``s_client … > FILE`` saves stdout only (KB 70285)."""
     return InputError(
-        f"{source} is empty: inconclusive, stderr was not saved, and openssl writes failures there",
-        hint="run it again and save both: openssl s_client -showcerts -connect HOST:PORT"
+        f"{source} is empty, so it is inconclusive",
+        hint="of a log, give the folder with those before it; of openssl, run it again and save"
+        " stderr too, where it writes failures: openssl s_client -showcerts -connect HOST:PORT"
         " > FILE 2>&1",
     )
