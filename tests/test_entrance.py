@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from test_cli import ARTICLE, NAMES, PRIVATE, diagnoser
+from test_cli import ARTICLE, NAMES, PRIVATE, closed_port, diagnoser
 
 
 @pytest.fixture
@@ -81,3 +81,44 @@ def test_a_file_may_stand_behind_options(error: str) -> None:
 def test_the_program_has_one_name() -> None:
     assert diagnoser("--help").stdout.startswith("Usage: diagnoser [OPTIONS]")
     assert "diagnoser explain [OPTIONS]" in diagnoser("explain", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (
+            ("check", "https://eu2-cloud.acronis.com/mc"),
+            "diagnoser check eu2-cloud.acronis.com:443\n",
+        ),
+        (("check", "http://u:Secret1@h.example:8080/"), "diagnoser check h.example:8080\n"),
+        (("--offline", "--allow", "https://h.example/x"), "--allow h.example:443\n"),
+        (("--offline", "--allow", "a b"), "--allow eu-cloud.acronis.com:443\n"),
+        (("--offline", "--allow", "h.example:0"), "1 to 65535"),
+    ],
+)
+def test_a_url_in_place_of_a_host_is_answered_with_its_host(
+    arguments: tuple[str, ...], hint: str
+) -> None:
+    done = diagnoser(*arguments, given=ARTICLE, expect=2)
+    assert hint in done.stderr
+    assert "Secret1" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "host", ["h", "h.example", "h.example:1", "fe80::1", "[::1]:44", "10.0.0.1"]
+)
+def test_what_may_be_allowed(host: str) -> None:
+    diagnoser("--offline", "--allow", host, given=ARTICLE, expect=1)
+
+
+def test_the_command_by_hand_goes_where_the_probe_went() -> None:
+    holder, port = closed_port()
+    with holder:
+        to = f"rs-ca01-cloud.acronis.com:8443:127.0.0.1:{port}"
+        done = diagnoser("-f", "json", "--connect-to", to, given=ARTICLE, expect=1)
+    (case,) = json.loads(done.stdout)["cases"]
+    assert case["reproduce"] == [
+        f"openssl s_client -showcerts -connect 127.0.0.1:{port} -servername rs-ca01-cloud.acronis.com"
+    ]
+    (case,) = json.loads(diagnoser("-f", "json", "--offline", given=ARTICLE).stdout)["cases"]
+    assert "-connect rs-ca01-cloud.acronis.com:8443" in case["reproduce"][0]

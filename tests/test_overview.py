@@ -15,7 +15,7 @@ from test_reports import CLOSED, block, report
 
 from diagnoser.diagnosis import Inquiry, Permission, investigate, judge, open_case
 from diagnoser.grammar import read_blocks
-from diagnoser.model import Diagnosis, Report, Vantage
+from diagnoser.model import Diagnosis, ErrorBlock, ErrorFrame, Location, Report, Vantage
 from diagnoser.probing import SystemNetwork, Trust
 from diagnoser.reports import render
 from diagnoser.reports.measuring import Layout, columns
@@ -155,3 +155,17 @@ def test_a_redacted_report_names_the_host_by_its_token() -> None:
     step = json.loads(render(told, "json", "en"))["cases"][0]["remedy"][0]
     assert re.search(r"--allow addr-\d", step)
     assert "--offline" not in step
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Failed: Synchronizing licenses now", "Synchronizing licenses"),
+        ("ライセンスの同期に失敗しました。", "ライセンスの同期"),
+    ],
+)
+def test_what_a_message_is_known_by_is_shown_in_whole_words(message: str, words: str) -> None:
+    frame = ErrorFrame(309, 22, None, (), message, Location("e", 1))
+    case = open_case(ErrorBlock("labelled", "en", (frame,), Location("e", 1), message))
+    found = [e.value for r in case.recognised for e in r.evidence if e.fact == "message"]
+    assert found == [words]

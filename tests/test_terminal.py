@@ -181,3 +181,13 @@ def test_explain_is_the_reference_of_every_cause(language: str) -> None:
         assert words.causes[cause].title in shown
         assert words.phrases["remedy"] in shown
         assert "{" not in shown
+
+
+@needs_terminal
+def test_text_is_as_wide_as_the_terminal_and_no_wider(tmp_path: Path) -> None:
+    error = tmp_path / "e.txt"
+    error.write_text(BLOCK)
+    terminal = Terminal("--offline", "--quiet", "-v", str(error), COLUMNS="60", LINES="24")
+    assert terminal.end() == 1
+    lines = [x for x in terminal.shown.splitlines() if " " in x.strip(" -") and str(error) not in x]
+    assert max(len(x) for x in lines if "openssl" not in x) in range(50, 61)

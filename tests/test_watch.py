@@ -248,6 +248,7 @@ def test_each_new_error_is_told_once_through_both_kinds_of_rotation(tmp_path: Pa
     log = tmp_path / "mms.0.log"
     log.write_text(BANNER + block("rs-us4-cloud.acronis.com"))
     with watching(tmp_path) as watcher:
+        assert f"watching 1 file in {tmp_path};" in watcher.messages[-1]
         with log.open("a") as file:
             file.write(block("rs-eu3-cloud.acronis.com"))
         assert "rs-eu3-cloud.acronis.com:8443" in watcher.wait(1)[0]

@@ -44,6 +44,10 @@ from diagnoser.model import (
 
 _MOST_TOLD = 10
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
+_URL = re.compile(r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<target>[^/?#\s]+)", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"//[^/?#]*@")
+# An IPv6 address alone, which HOST:PORT would need in brackets.
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8}(?:%\w{1,15})?")
 
 
 def scan(paths: Sequence[str], settings: Settings) -> int:
@@ -155,7 +159,8 @@ def prepare(settings: Settings) -> Inquiry:
     credentials, proxy = _credentials(settings), _proxy(settings)
     if proxy is not None and proxy.source is not None and not settings.quiet:
         say(f"using the proxy {proxy} of {proxy.source} (--proxy none goes without)")
-    named = [*settings.allow, *(f"{r.host}:{r.port}" for r in redirections if r.host and r.port)]
+    allowed = [_allowed(name) for name in settings.allow]
+    named = [*allowed, *(f"{r.host}:{r.port}" for r in redirections if r.host and r.port)]
     network, trust = None, None
     if not settings.offline:
         network = probing.RedirectedNetwork(probing.SystemNetwork(), redirections)
@@ -172,12 +177,25 @@ def prepare(settings: Settings) -> Inquiry:
     )
 
 
-def _host_and_port(text: str) -> tuple[str, int | None]:
+def _allowed(text: str) -> str:
+    """HOST or HOST:PORT of ``--allow``; raises ``UsageError`` for what could never fit a host."""
+    name = text.strip()
+    if _ADDRESS.fullmatch(name) is None:
+        _host_and_port(text, "--allow ")
+    return name
+
+
+def _host_and_port(text: str, command: str = "diagnoser check ") -> tuple[str, int | None]:
     match = _TARGET.fullmatch(text.strip())
     if match is None:
+        url = _URL.match(text.strip())
+        example = "eu-cloud.acronis.com:443"
+        if url is not None and (wanted := _TARGET.fullmatch(url["target"])):
+            port = wanted["port"] or ("80" if url["scheme"].lower() == "http" else "443")
+            example = f"{wanted['host']}:{port}"
         raise UsageError(
-            f"{text!r} is not HOST or HOST:PORT",
-            hint="for example diagnoser check eu-cloud.acronis.com:443",
+            f"{_CREDENTIALS.sub('//', text)!r} is not HOST or HOST:PORT",
+            hint=f"{'give' if url else 'for example'} {command}{example}",
         )
     return match["host"].strip("[]").lower(), _port(match["port"]) if match["port"] else None
 

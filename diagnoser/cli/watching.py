@@ -116,7 +116,7 @@ def watch(wanted: Watch, settings: Settings) -> int:
         while True:
             blocks = list(reader.look())
             if first and not settings.quiet:
-                say(f"watching {reader.follower.count} files in {wanted.directory}; Ctrl-C ends")
+                say(f"watching {_files(reader.follower.count)} in {wanted.directory}; Ctrl-C ends")
             first = False
             tally.errors += len(blocks)
             if new := _unheard(blocks, remembered):
@@ -125,10 +125,14 @@ def watch(wanted: Watch, settings: Settings) -> int:
     except KeyboardInterrupt:
         if not settings.quiet:
             say(
-                f"watched {reader.follower.count} files: {tally.errors} errors,"
+                f"watched {_files(reader.follower.count)}: {tally.errors} errors,"
                 f" {tally.cases} distinct, {tally.faults} with a fault"
             )
     return ExitStatus.FAULT if tally.faults and not settings.exit_zero else ExitStatus.NO_FAULT
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -31,6 +31,10 @@ _STATUS_TEXT = re.compile(
 # for (the HTTP client, its transfers, requests and answers) exist only in its data centres.
 _INTERNAL_NAME = re.compile(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
 _OWN_CALLS = (550, 583, 626, 657)
+# Letters of scripts that put blanks between words.
+_WORD = re.compile("[^\\W_\u2e80-\uffff]+")
+_WORD_END = re.compile("[^\\W_\u2e80-\uffff]+$")
+_LONGEST_WORD = 40
 
 
 def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
@@ -126,8 +130,22 @@ def _recognition(row: ErrorRow, evidence: tuple[Evidence, ...]) -> Recognition:
 def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence, ...]:
     if row.message is None:
         return ()
-    match = row.message.search(unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE]))
-    return (Evidence("message", match[0][:LONGEST_SHOWN], str(at)),) if match else ()
+    message = unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE])
+    match = row.message.search(message)
+    return (Evidence("message", _whole_words(message, match), str(at)),) if match else ()
+
+
+def _whole_words(text: str, match: re.Match[str]) -> str:
+    """What was matched up to the ends of its words: rows know words by their stems."""
+    before = _WORD_END.search(text, max(0, match.start() - _LONGEST_WORD), match.start())
+    behind = _WORD.match(text, match.end(), match.end() + _LONGEST_WORD)
+    start = before.start() if before and _is_word(match[0][:1]) else match.start()
+    end = behind.end() if behind and _is_word(match[0][-1:]) else match.end()
+    return text[start:end][:LONGEST_SHOWN]
+
+
+def _is_word(letter: str) -> bool:
+    return _WORD.match(letter) is not None
 
 
 def _internal_name(frame: ErrorFrame) -> Evidence | None:

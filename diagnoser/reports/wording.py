@@ -10,10 +10,15 @@ from diagnoser import catalog
 from diagnoser.catalog import Words
 from diagnoser.model import (
     ASSUMED,
+    Address,
+    AddressResult,
     Category,
+    Condition,
     Diagnosis,
     Endpoint,
     Evidence,
+    Origin,
+    ProbeResult,
     Report,
     Standing,
     Transport,
@@ -67,7 +72,7 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
             *(() if applies and cause is not None else _permission(diagnosis, words)),
             *_remedy((*first, *told.remedy), facts, diagnosis, words),
         ),
-        reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
+        reproduce=_commands(diagnosis),
     )
 
 
@@ -80,6 +85,11 @@ def _remedy(
         general = (s for s in steps if placeholders(s).isdisjoint(about))
         steps = (words.phrases["unnamed_remedy"], *general)
     return tuple(_fill(step, facts) for step in steps)
+
+
+def _commands(diagnosis: Diagnosis) -> tuple[str, ...]:
+    probes = {p.endpoint.key: p for p in diagnosis.case.probes}
+    return tuple(command(e, probes.get(e.key)) for e in diagnosis.case.endpoints)
 
 
 def _recipe(verdict: Verdict, words: Words) -> tuple[str, ...]:
@@ -107,7 +117,7 @@ def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wor
         title=words.phrases["several"],
         summary=words.phrases["several_summary"].format(causes=titles),
         remedy=(_next_test(diagnosis, words),),
-        reproduce=tuple(command(e) for e in diagnosis.case.endpoints),
+        reproduce=_commands(diagnosis),
         candidates=causes,
     )
 
@@ -151,17 +161,34 @@ def standing_of(diagnosis: Diagnosis) -> Standing:
     return cause.finding.standing if cause else Standing.UNDECIDED
 
 
-def command(endpoint: Endpoint) -> str:
-    """The command that repeats the probe of one endpoint by hand (KB 70285)."""
-    target = shlex.quote(target_of(endpoint))
+def command(endpoint: Endpoint, probe: ProbeResult | None = None) -> str:
+    """The command that repeats the probe of one endpoint by hand (KB 70285).
+
+    With ``probe``, where that went: the user may have led the connection elsewhere.
+    """
+    led = None if probe is None else _led_to(probe)
+    target = shlex.quote(
+        target_of(endpoint) if led is None else str(Address(led.address, led.port))
+    )
     if endpoint.transport is Transport.TCP:
-        return f"nc -vz {shlex.quote(endpoint.host)} {endpoint.port}"
+        host, port = (endpoint.host, endpoint.port) if led is None else (led.address, led.port)
+        return f"nc -vz {shlex.quote(host)} {port}"
     parts = ["openssl s_client -showcerts -connect", target]
     if endpoint.server_name is not None:
         parts += ["-servername", shlex.quote(endpoint.server_name)]
     if endpoint.client_certificate:
         parts += ["-cert", "AGENT.crt"]
     return " ".join(parts)
+
+
+def _led_to(probe: ProbeResult) -> AddressResult | None:
+    """The address that ``--connect-to`` gave in place of the host's own; ``None`` for none."""
+    if probe.origin is not Origin.LIVE or probe.proxy is not None or probe.lookup is not None:
+        return None
+    endpoint = probe.endpoint
+    met = [a for a in probe.addresses if a.condition is Condition.MET] or probe.addresses
+    chosen = next(iter(met), None)
+    return None if chosen is None or chosen.port == endpoint.port else chosen
 
 
 def fact_label(evidence: Evidence, words: Words) -> str:
