@@ -30,7 +30,6 @@ from diagnoser.reports import FORMATS, render
 from diagnoser.reports.cleaning import clean
 from diagnoser.reports.markdown import escape
 from diagnoser.reports.measuring import WIDTH, columns
-from diagnoser.reports.text import WIDTH
 from diagnoser.reports.wording import tell, words_for
 from diagnoser.visible import visible
 
