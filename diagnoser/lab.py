@@ -96,10 +96,28 @@ def _name(**attributes: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(known[k], v) for k, v in attributes.items()])
 
 
+def _logged_at(at: datetime) -> x509.UnrecognizedExtension:
+    """A list of one SCT (RFC 6962 section 3.3) within its OCTET STRING."""
+    moment = int(at.timestamp() * 1000).to_bytes(8)
+    # Version, log, moment, no extensions, ecdsa with SHA-256, a signature of no length.
+    sct = bytes(33) + moment + bytes(2) + b"\x04\x03" + bytes(2)
+    body = (len(sct) + 2).to_bytes(2) + len(sct).to_bytes(2) + sct
+    kind = x509.PrecertificateSignedCertificateTimestamps.oid
+    return x509.UnrecognizedExtension(kind, b"\x04" + len(body).to_bytes(1) + body)
+
+
 def _issue(
-    subject: x509.Name, issuer: Identity | None, host: str | None = None, *, client: bool = False
+    subject: x509.Name,
+    issuer: Identity | None,
+    host: str | None = None,
+    *,
+    client: bool = False,
+    logged: bool = False,
 ) -> Identity:
-    """A certificate signed by ``issuer`` (by itself if ``None``): a CA unless it has a purpose."""
+    """A certificate signed by ``issuer`` (by itself if ``None``): a CA unless it has a purpose.
+
+    With ``logged`` it bears a timestamp as public logs give them, with an empty signature.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     is_authority = host is None and not client
@@ -121,6 +139,8 @@ def _issue(
     purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
     if not is_authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    if logged:
+        builder = builder.add_extension(_logged_at(now), critical=False)
     signer = issuer.key if issuer else key
     certificate = builder.sign(signer, hashes.SHA256())
     is_root = issuer is not None and issuer.certificate.subject == issuer.certificate.issuer
@@ -224,7 +244,7 @@ def serve() -> Iterator[Lab]:
         C="CH", L="Schaffhausen", O="Acronis", OU="AcronisStorage", CN="Front End Server"
     )
     agent = _issue(_name(CN="agent of the lab"), stranger, client=True)
-    genuine = _context(_issue(_name(CN="*.acronis.com"), public, "*.acronis.com"))
+    genuine = _context(_issue(_name(CN="*.acronis.com"), public, "*.acronis.com", logged=True))
     storage = _context(_issue(front_end, acronis, "front-end-server"), client_authority=acronis)
     with contextlib.ExitStack() as stack:
         closed, release = _closed_port()

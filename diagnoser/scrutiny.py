@@ -17,6 +17,7 @@ from diagnoser.model import (
     CertificateFacts,
     Condition,
     Control,
+    Name,
     Origin,
     ProbeResult,
     Role,
@@ -46,7 +47,9 @@ _WEAK_HASHES = frozenset({"md5", "sha1"})
 class Scrutiny:
     """What one received chain shows. ``None`` reads "cannot be told from this probe".
 
-    ``is_public``: it leads to a root of the Mozilla bundle; no interceptor can have made it.
+    ``is_ours``: the endpoint is one of Acronis' own, by its domain or its role.
+    ``is_public``: it leads to a root of the bundle that is taken for Mozilla's. Where that was
+    changed by hand or by the distribution, a company's root stands in it too.
     ``is_pinned``: it leads to the anchor that the role or ``--ca-file`` names (which may be an
     interceptor's own).
     ``is_trusted_here``: this machine's own store accepts it.
@@ -56,11 +59,14 @@ class Scrutiny:
     ``asks_for_certificate``: the peer sent a CertificateRequest (RFC 8446 section 4.3.2).
     ``has_foreign_key``: its issuer is a public intermediate by name, and it points to a key that
     this intermediate does not have (authorityKeyIdentifier, RFC 5280 section 4.2.1.1).
-    ``names_acronis``: the CAs it accepts client certificates from are Acronis' or its own issuer.
+    ``names_acronis``: a CA that it accepts client certificates from is Acronis' by its name. That
+    it is the leaf's own issuer says nothing: a gateway that asks for its company's certificates
+    does the same.
     """
 
     leaf: CertificateFacts
     role: RoleRow
+    is_ours: bool
     is_public: bool | None
     is_pinned: bool | None
     is_trusted_here: bool | None
@@ -81,10 +87,61 @@ class Scrutiny:
         return self.role.issuer == "public" and self.role.issuer_proven
 
     @property
-    def bears_product(self) -> bool:
+    def is_known_product(self) -> bool:
         """The issuer is a product, by a row that is no mere hint (from memory, or any wording)."""
         row = self.product
         return row is not None and row.grade in ("A", "B") and row.kind != "any"
+
+    @property
+    def bears_product(self) -> bool:
+        """The issuer's name alone proves a product that re-signs.
+
+        A server of the customer's own may bear a certificate of any CA, one named after the device
+        that keeps it too: there only the name counts by which a product is known to re-sign.
+        """
+        row = self.product
+        if row is None or not self.is_known_product:
+            return False
+        return self.is_ours or (row.grade == "A" and row.kind != "box")
+
+    @property
+    def is_of_public_ca(self) -> bool | None:
+        """A public CA signed it, so no interceptor made it; nothing else need be weighed then.
+
+        Public CAs log what they issue. What the bundle accepts though it is in no log, and is of no
+        public CA by name or key, shows a root in that bundle which is not Mozilla's.
+        """
+        if not self.is_public:
+            return self.is_public
+        if self.is_minted:
+            return False
+        if self.is_logged is not False:
+            return True
+        named = self.issuer is not None and self.issuer.kind == "public"
+        return named and not self.bears_product and not self.has_foreign_key
+
+    @property
+    def is_anchored(self) -> bool | None:
+        """It leads to the anchor that was given, and that anchor may speak for this endpoint.
+
+        What is known to have a public certificate is not made genuine by a company's root. Nor is
+        another service of Acronis, unless the chain bears Acronis' marks: the gateway's CA may hang
+        below the root that was given for the company's own server.
+        """
+        if self.expects_public:
+            return None
+        if self.is_pinned and self.is_ours and not (self.names_acronis or self._is_of_acronis_ca):
+            return None
+        return self.is_pinned
+
+    @property
+    def is_unasking_storage(self) -> bool:
+        """Storage that finished a handshake without asking for the agent's certificate."""
+        return self.role.id is Role.STORAGE and self.asks_for_certificate is False
+
+    @property
+    def _is_of_acronis_ca(self) -> bool:
+        return self.issuer is not None and self.issuer.kind == "acronis-storage"
 
     @property
     def is_as_expected(self) -> bool:
@@ -96,20 +153,17 @@ class Scrutiny:
     @property
     def is_genuine(self) -> bool | None:
         """Whether the real service answered: ``True`` only with proof, ``None`` if it is open."""
-        if self.is_minted or self.is_box:
+        if self.is_minted or (self.is_box and not self.is_named_right):
             return False
-        if (self.bears_product or self.has_foreign_key) and not self.is_public:
+        if (self.bears_product or self.has_foreign_key) and not self.is_of_public_ca:
             return False
-        if self.is_pinned:
+        if self.is_anchored and not self.is_unasking_storage:
             return True
-        if self.is_public and self.is_named_right:
+        if self.is_of_public_ca and self.is_named_right:
             return True
-        if self.role.id is Role.STORAGE:
-            if self.is_pinned is False:
-                return None
-            own = self.issuer is not None and self.issuer.kind == "acronis-storage"
-            if self.asks_for_certificate and (self.names_acronis or own) and self.product is None:
-                return True
+        if self.role.id is Role.STORAGE and self.is_pinned is not False and self.product is None:
+            marked = self.names_acronis or self._is_of_acronis_ca
+            return True if self.asks_for_certificate and marked else None
         return None
 
 
@@ -120,9 +174,11 @@ def scrutinise(probe: ProbeResult) -> Scrutiny | None:
     if tls is None or leaf is None:
         return None
     product = catalog.interceptor(leaf.issuer)
+    role = expectation(probe.endpoint.role)
     return Scrutiny(
         leaf=leaf,
-        role=expectation(probe.endpoint.role),
+        role=role,
+        is_ours=role.issuer == "public" or catalog.in_domain(probe.endpoint.host),
         is_public=_leads_to_root(tls, TrustStore.MOZILLA),
         is_pinned=_leads_to_root(tls, TrustStore.ROLE),
         is_trusted_here=_leads_to_root(tls, TrustStore.SYSTEM),
@@ -132,7 +188,7 @@ def scrutinise(probe: ProbeResult) -> Scrutiny | None:
         is_named_right=_is_named_right(probe, leaf),
         asks_for_certificate=_asks_for_certificate(probe, tls),
         has_foreign_key=_has_foreign_key(leaf),
-        names_acronis=_names_acronis(tls, leaf),
+        names_acronis=_names_acronis(tls),
         product=product,
         is_box=_is_box(leaf, product),
         issuer=catalog.expected_issuer(leaf.issuer),
@@ -188,11 +244,13 @@ def _has_foreign_key(leaf: CertificateFacts) -> bool | None:
     return leaf.authority_key_identifier not in known.keys
 
 
-def _names_acronis(tls: TlsFacts, leaf: CertificateFacts) -> bool:
-    return any(
-        name == leaf.issuer or any("acronis" in v.lower() for v in name.values("O"))
-        for name in tls.client_ca_names
-    )
+def _names_acronis(tls: TlsFacts) -> bool:
+    return any(says_acronis(name) for name in tls.client_ca_names)
+
+
+def says_acronis(name: Name) -> bool:
+    """Whether an organisation of a distinguished name is Acronis, by the word."""
+    return any("acronis" in v.lower() for v in (*name.values("O"), *name.values("OU")))
 
 
 def _is_box(leaf: CertificateFacts, product: InterceptorRow | None) -> bool:
@@ -286,7 +344,7 @@ def _works(probe: ProbeResult) -> bool | None:
         return None if seen.is_genuine is None or seen.is_genuine else False
     if not leaf.not_before <= probe.at <= leaf.not_after:
         return False
-    if seen.is_pinned or seen.role.id is Role.STORAGE:
+    if seen.is_anchored or seen.role.id is Role.STORAGE:
         return True
     system = probe.tls.verified_by(TrustStore.SYSTEM)
     public = probe.tls.verified_by(TrustStore.MOZILLA)

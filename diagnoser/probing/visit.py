@@ -27,6 +27,7 @@ from diagnoser.model import (
     StageResult,
     TlsFacts,
     Transport,
+    TrustStore,
 )
 from diagnoser.probing import controls, other_ports, second_round, stages
 from diagnoser.probing.contexts import Contexts
@@ -260,9 +261,15 @@ class Visit:
         )
 
     def _is_in_doubt(self) -> bool:
+        """Whether what answered may be somebody else than the service.
+
+        Good by an anchor that was given is no answer to that: the interceptor's CA may hang below
+        it. Nor is good by the public bundle, if no log knows the certificate: a distribution or a
+        hand may have put a company's root there.
+        """
         if self.tls is None or self.reached[Stage.HANDSHAKE].condition not in _WORTH_ASKING:
             return False
-        return self.reached[Stage.VERIFY].condition is not Condition.MET and self._left() >= _LEAST
+        return self._left() >= _LEAST and not _is_beyond_doubt(self.tls)
 
     async def _ask_controls(self, address: Address) -> None:
         async def opener() -> tuple[Connection, bytes]:
@@ -297,6 +304,13 @@ class Visit:
         if tunnelled.condition is not Condition.MET:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the proxy opened no second tunnel")
         return connection, early
+
+
+def _is_beyond_doubt(tls: TlsFacts) -> bool:
+    public, leaf = tls.verified_by(TrustStore.MOZILLA), tls.end_entity
+    if public is None or public.code != 0 or leaf is None:
+        return False
+    return bool(leaf.timestamps)
 
 
 def _shown(proxy: Proxy | None) -> str | None:

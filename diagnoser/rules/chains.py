@@ -88,7 +88,8 @@ def name_mismatch(probe: ProbeResult) -> Finding:
     """The certificate does not name the host that was asked for.
 
     Decided by: no presented identifier matches the reference identifier (RFC 9525 section 6).
-    Acronis storage presents "Front End Server" and is not checked by name.
+    Acronis storage presents "Front End Server" and is not checked by name. Who issued it tells
+    where the connection ended.
     Not to be confused with: the firewall's own certificate, ``box-certificate``.
     """
     leaf = probe.tls.end_entity if probe.tls else None
@@ -133,7 +134,7 @@ def intermediate_missing(probe: ProbeResult) -> Finding:
 
 
 def _is_expected_untrusted(seen: Scrutiny) -> bool:
-    return seen.role.id is Role.STORAGE or bool(seen.is_pinned)
+    return seen.role.id is Role.STORAGE or bool(seen.is_anchored)
 
 
 @probe_rule(Category.CERTIFICATE)

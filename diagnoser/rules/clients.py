@@ -14,6 +14,7 @@ from diagnoser.model import (
     TlsFacts,
 )
 from diagnoser.reasoning import fact, met_facts, probe_rule
+from diagnoser.scrutiny import scrutinise
 
 _CERTIFICATE_EXPIRED = 45
 
@@ -95,13 +96,14 @@ def _by_alert(probe: ProbeResult, *, expired: bool) -> Finding:
     if tls is None or not tls.client_certificate_sent:
         return Finding(Standing.UNDECIDED, _shown(probe))
     if probe.stage(Stage.HANDSHAKE).condition is Condition.CLIENT_CERTIFICATE_REFUSED:
+        seen = scrutinise(probe)
+        # What refuses the agent is the storage only if it is the storage that answered.
+        refused = Standing.APPLIES if seen and seen.is_genuine else Standing.SUSPECTED
         is_expired = tls.alert is not None and tls.alert.number == _CERTIFICATE_EXPIRED
         if expired and not is_expired and _is_past(probe, tls):
             # Refused with another word, and out of date by the clock of this machine.
             return Finding(Standing.SUSPECTED, _shown(probe))
-        return Finding(
-            Standing.APPLIES if is_expired is expired else Standing.RULED_OUT, _shown(probe)
-        )
+        return Finding(refused if is_expired is expired else Standing.RULED_OUT, _shown(probe))
     # TLS 1.3 may refuse later than we read: silence is no acceptance (RFC 8446 section 4.4.2.4).
     accepted = tls.version != "TLSv1.3" or tls.aftermath in (Aftermath.TICKET, Aftermath.DATA)
     return Finding(Standing.RULED_OUT if accepted else Standing.UNDECIDED, _shown(probe))
@@ -112,7 +114,8 @@ def client_certificate_expired(probe: ProbeResult) -> Finding:
     """The storage refuses the agent: the agent's certificate has expired.
 
     Decided by: alert certificate_expired(45) after our certificate was presented. Suspected where
-    it was refused with another alert and its own date has passed.
+    it was refused with another alert and its own date has passed, or where it is not certain that
+    the storage answered.
     Not to be confused with: an expired certificate of the server, ``certificate-expired``.
     """
     return _by_alert(probe, expired=True)
@@ -123,7 +126,8 @@ def client_certificate_refused(probe: ProbeResult) -> Finding:
     """The storage refuses the agent: it does not accept the agent's certificate.
 
     Decided by: alert unknown_ca(48), bad_certificate(42), certificate_unknown(46),
-    certificate_revoked(44) or access_denied(49) after our certificate was presented.
+    certificate_revoked(44) or access_denied(49) after our certificate was presented. Suspected
+    where it is not certain that the storage answered.
     Not to be confused with: this machine distrusting the server, ``root-not-trusted``.
     """
     return _by_alert(probe, expired=False)

@@ -1,9 +1,9 @@
 """Does somebody between the agent and Acronis re-sign TLS? Proofs first, names second.
 
-A chain that leads to a public root was not made by a box in the middle: nothing else is weighed
-then. Nor was one that leads to the anchor given for the role, unless that is the interceptor's
-own: its maker mints for any name, or it bears a product's. An issuer that is merely unknown is
-never an accusation.
+A chain of a public CA was not made by a box in the middle: nothing else is weighed then. Nor was
+one that leads to the anchor given for a server of the customer's own, unless that is the
+interceptor's: its maker mints for any name, or it bears a product's. An issuer that is merely
+unknown is never an accusation.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diagnoser import catalog
+from diagnoser.catalog import InterceptorRow
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     Case,
@@ -25,7 +26,7 @@ from diagnoser.model import (
     Transport,
 )
 from diagnoser.reasoning import Rule, fact, met_facts, probe_rule
-from diagnoser.scrutiny import STORAGE_PORT, Scrutiny, scrutinise
+from diagnoser.scrutiny import STORAGE_PORT, Scrutiny, says_acronis, scrutinise
 
 
 def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
@@ -37,8 +38,7 @@ def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
         fact(probe, Stage.HANDSHAKE, "issuer", leaf.issuer),
     ]
     if seen.product is not None:
-        named = f"{seen.product.product} ({seen.product.vendor})"
-        found.append(Evidence("interceptor", named, "catalogue"))
+        found.append(Evidence("interceptor", _called(seen.product, leaf), "catalogue"))
         found.append(Evidence("interceptor_source", seen.product.source, "catalogue"))
         found.append(Evidence("interceptor_sits", f"sits-{seen.product.kind}", "catalogue"))
     if probe.tls is not None:
@@ -47,6 +47,21 @@ def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
             for v in probe.tls.verify
         ]
     return tuple(found)
+
+
+def _called(product: InterceptorRow, leaf: CertificateFacts) -> str:
+    """What to call a product; one that is known by its wording alone, by what it calls itself."""
+    if product.kind != "any":
+        return f"{product.product} ({product.vendor})"
+    own = leaf.issuer.first("CN") or leaf.issuer.first("O") or str(leaf.issuer)
+    return f"an inspection product that calls itself '{own}'"
+
+
+def _named(seen: Scrutiny) -> str:
+    """The product in the issuer, for the evidence."""
+    product = seen.product
+    named = None if product is None or product.kind == "any" else product.product
+    return named or str(seen.leaf.issuer)
 
 
 def _advice(seen: Scrutiny) -> tuple[Evidence, ...]:
@@ -65,12 +80,7 @@ def _without_tls(probe: ProbeResult) -> Finding | None:
 
 def _is_unasked(probe: ProbeResult, seen: Scrutiny) -> bool:
     """The storage port finished a handshake without asking for the agent's certificate."""
-    return (
-        seen.role.id is Role.STORAGE
-        and probe.endpoint.port == STORAGE_PORT
-        and seen.asks_for_certificate is False
-        and seen.issuer is None
-    )
+    return seen.is_unasking_storage and probe.endpoint.port == STORAGE_PORT and seen.issuer is None
 
 
 def _foreign_key(probe: ProbeResult, seen: Scrutiny) -> Evidence:
@@ -87,9 +97,8 @@ def _proofs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
     ours = catalog.in_domain(probe.endpoint.host)
     if _is_unasked(probe, seen) and ours and not seen.leaf.is_self_issued:
         found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
-    product = seen.product
-    if product is not None and seen.bears_product:
-        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
+    if seen.bears_product:
+        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", _named(seen)))
     if seen.has_foreign_key and seen.is_logged is False:
         found.append(_foreign_key(probe, seen))
     unlogged = seen.is_logged is False and seen.expects_public and not seen.leaf.is_self_issued
@@ -107,9 +116,8 @@ def _signs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
     expects_public = seen.role.issuer == "public"
     ours = seen.role.id is Role.STORAGE and catalog.in_domain(probe.endpoint.host)
     # A customer's own server may bear a certificate of any CA, a hint of a name included.
-    product = seen.product
-    if product is not None and (expects_public or ours or seen.bears_product):
-        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", product.product))
+    if seen.product is not None and (expects_public or ours):
+        found.append(fact(probe, Stage.HANDSHAKE, "issuer_is_interceptor", _named(seen)))
     if _is_unasked(probe, seen):
         found.append(fact(probe, Stage.HANDSHAKE, "certificate_request", "none"))
     if seen.has_foreign_key:
@@ -118,13 +126,18 @@ def _signs(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
     if own and not seen.role.issuer_proven:
         # Who trusts Acronis' own CA has installed just that.
         return tuple(found)
-    unknown = seen.is_public is False and seen.is_logged is False
+    unknown = seen.is_of_public_ca is False and seen.is_logged is False
     if seen.is_trusted_here and unknown and (expects_public or ours):
         found.append(fact(probe, Stage.VERIFY, "trusted_only_here", "yes"))
     # A stranger that signed itself is another host's default certificate, nobody's re-signing.
     stranger = seen.leaf.is_self_issued and not seen.is_named_right
-    if expects_public and seen.is_public is False and seen.is_logged is False and not stranger:
+    if expects_public and unknown and not stranger:
         found.append(fact(probe, Stage.HANDSHAKE, "no_certificate_timestamps", "yes"))
+    # KB 70285: the subject of Acronis storage says so, and whoever re-signs it mostly copies that.
+    told = (seen.leaf.subject, seen.leaf.issuer)
+    nameless = not seen.names_acronis and not any(map(says_acronis, told))
+    if ours and nameless and not seen.is_of_public_ca and not seen.leaf.is_self_issued:
+        found.append(fact(probe, Stage.HANDSHAKE, "names_of_acronis", "none"))
     return tuple(found)
 
 
@@ -135,7 +148,7 @@ def _weigh(probe: ProbeResult) -> tuple[Scrutiny | None, Finding]:
     if seen is None:
         return None, Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
     shown = _shown(probe, seen)
-    if seen.is_public or (seen.is_pinned and seen.is_genuine):
+    if seen.is_of_public_ca or (seen.is_anchored and seen.is_genuine):
         return seen, Finding(Standing.RULED_OUT, shown)
     if seen.is_box and not seen.is_minted and not seen.is_named_right:
         return seen, Finding(Standing.RULED_OUT, shown)
@@ -164,11 +177,10 @@ def intercepted_and_trusted_here(probe: ProbeResult) -> Finding:
     seen, found = _weigh(probe)
     if seen is None or found.standing in (Standing.RULED_OUT, Standing.UNDECIDED):
         return found
-    # Who names the interceptor's root as --ca-file trusts it, too.
-    trusted = seen.is_pinned or seen.is_trusted_here
-    if trusted is None:
+    # A root that was only named with --ca-file is not installed.
+    if seen.is_trusted_here is None:
         return Finding(Standing.UNDECIDED, found.evidence)
-    if not trusted:
+    if not seen.is_trusted_here:
         return Finding(Standing.RULED_OUT, found.evidence)
     return found
 
@@ -194,6 +206,8 @@ def box_certificate(probe: ProbeResult) -> Finding:
 
     Decided by: the issuer is a known device, the subject is the device too (or it signed itself),
     and the certificate does not name the host that was asked for. A block page or a wrong route.
+    Suspected where a host of Acronis is answered for another name by an issuer that sounds like a
+    device; undecided where that issuer is merely unknown.
     Not to be confused with: a certificate re-signed for the host, ``tls-intercepted``.
     """
     if found := _without_tls(probe):
@@ -202,11 +216,15 @@ def box_certificate(probe: ProbeResult) -> Finding:
     if seen is None:
         return Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
     shown = _shown(probe, seen)
-    if seen.is_public or not seen.is_box:
+    if seen.is_of_public_ca or seen.is_named_right or seen.is_minted or seen.is_genuine:
         return Finding(Standing.RULED_OUT, shown)
-    if seen.is_named_right or seen.is_minted:
+    if seen.is_box:
+        return Finding(Standing.APPLIES if seen.is_known_product else Standing.SUSPECTED, shown)
+    # A device does not answer as itself under Acronis' name.
+    if says_acronis(seen.leaf.subject):
         return Finding(Standing.RULED_OUT, shown)
-    return Finding(Standing.APPLIES if seen.bears_product else Standing.SUSPECTED, shown)
+    is_like_one = seen.product is not None and seen.is_ours and seen.is_named_right is False
+    return Finding(Standing.SUSPECTED if is_like_one else Standing.UNDECIDED, shown)
 
 
 def _shared_keys(case: Case) -> tuple[tuple[ProbeResult, Scrutiny, Evidence], ...]:
@@ -231,7 +249,7 @@ def _shared_keys(case: Case) -> tuple[tuple[ProbeResult, Scrutiny, Evidence], ..
 
 
 def _may_be_resigned(seen: Scrutiny) -> bool:
-    if seen.is_public or seen.is_genuine or seen.is_box:
+    if seen.is_of_public_ca or seen.is_genuine or seen.is_box:
         return False
     return seen.is_logged is False and not seen.leaf.is_self_issued and bool(seen.is_named_right)
 

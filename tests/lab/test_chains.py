@@ -141,7 +141,10 @@ def short_key() -> Issued:
 
 def for_clients_only() -> Issued:
     """leaf for client authentication only <- intermediate <- (root)"""
-    return pki.issue(WILD, pki.public_intermediate(), names=("*.acronis.com",), client=True)
+    return pki.issue(
+        WILD, pki.public_intermediate(), names=("*.acronis.com",), client=True,
+        logged=(pki.NOW - DAY,),
+    )  # fmt: skip
 
 
 def leaf_as_authority() -> Issued:
@@ -154,7 +157,7 @@ def leaf_as_authority() -> Issued:
 def rsa_root() -> Issued:
     """(root with an RSA key)"""
     parts = (x509.BasicConstraints(ca=True, path_length=None), True)
-    name = pki.name(("O", "Example RSA Trust"), ("CN", "Example RSA Root"))
+    name = pki.name(("O", "DigiCert Inc"), ("CN", "Example RSA Root"))
     key = rsa.generate_private_key(65537, 2048)
     return signed(name, None, parts, key=key, since=pki.NOW - YEAR, until=pki.NOW + 30 * YEAR)
 

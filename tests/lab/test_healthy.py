@@ -360,7 +360,9 @@ HEALTHY = {
         Visit(host=STORAGE, port=443),
     ),
     "storage-of-a-partner": Situation(
-        served(lambda: company_server("backup.partner.example")),
+        wanting_certificate(
+            lambda: company_server("backup.partner.example"), pki.client_authority, "optional_no_ca"
+        ),
         healthy(),
         Visit(host="backup.partner.example", port=44445, anchor=pki.corporate_root().pem),
     ),

@@ -484,8 +484,13 @@ FORGED = {
         Visit(host=REGISTRATION, system=pki.public_root().pem + pki.corporate_root().pem),
     ),
     "unknown-ca-given-as-anchor": Forged(
-        # --ca-file says that this CA is meant to be there.
-        lambda: resigned_below(corporate()), healthy(), Visit(anchor=pki.corporate_root().pem),
+        # --ca-file may name the company's root for another host: it makes no service genuine.
+        lambda: resigned_below(corporate()),
+        Expected(
+            Stage.VERIFY, Condition.MET, "tls-intercepted", SUSPECTED,
+            evidence={"no_certificate_timestamps": "yes"}, accuses=True,
+        ),
+        Visit(anchor=pki.corporate_root().pem),
     ),
     "storage-subject-copied": Forged(
         pki.resigned_storage,
