@@ -599,10 +599,15 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's answer with the evidence it rests on."""
+    """A rule's answer with the evidence it rests on.
+
+    ``is_hearsay``: a suspicion of the error's words about certificates, where the handshake died
+    before one arrived. What the probe saw weighs more.
+    """
 
     standing: Standing
     evidence: tuple[Evidence, ...] = ()
+    is_hearsay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -625,14 +630,14 @@ class Diagnosis:
     def cause(self) -> Verdict | None:
         """The first verdict that applies, else the first that is suspected, else ``None``.
 
-        The last rule, ``unexplained``, only says that there is none; it is never the cause.
+        Hearsay stands behind every other suspicion. The last rule, ``unexplained``, only says that
+        there is none; it is never the cause.
         """
-        for standing in (Standing.APPLIES, Standing.SUSPECTED):
+        ranks = ((Standing.APPLIES, False), (Standing.SUSPECTED, False), (Standing.SUSPECTED, True))
+        for rank in ranks:
             for verdict in self.verdicts:
-                if (
-                    verdict.category is not Category.UNKNOWN
-                    and verdict.finding.standing is standing
-                ):
+                found = (verdict.finding.standing, verdict.finding.is_hearsay)
+                if verdict.category is not Category.UNKNOWN and found == rank:
                     return verdict
         return None
 

@@ -37,6 +37,11 @@ _CONNECTED = frozenset(
         "client-certificate-refused", "client-certificate-expired", "alert-received", "server-side",
     }
 )  # fmt: skip
+_ABOUT_CERTIFICATES = (
+    Category.MITM_CERTIFICATE,
+    Category.CERTIFICATE,
+    Category.CLIENT_CERTIFICATE,
+)
 _STRENGTH = (Standing.APPLIES, Standing.SUSPECTED, Standing.UNDECIDED, Standing.RULED_OUT)
 
 
@@ -79,7 +84,9 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
             standing = min((f.standing for f in findings), key=_STRENGTH.index)
             evidence = tuple(e for f in findings if f.standing is standing for e in f.evidence)
             if standing is Standing.UNDECIDED and suspicion:
-                return Finding(Standing.SUSPECTED, evidence_of(suspicion) + evidence)
+                told = evidence_of(suspicion) + evidence
+                hearsay = category in _ABOUT_CERTIFICATES and _is_without_chain(case)
+                return Finding(Standing.SUSPECTED, told, hearsay)
             return Finding(standing, evidence)
 
         return Rule(identity, category, decide, documentation)
@@ -97,6 +104,14 @@ def _as_far_as_known(found: Finding, probe: ProbeResult) -> Finding:
     if found.standing is Standing.RULED_OUT:
         return Finding(Standing.UNDECIDED, found.evidence + shown)
     return found
+
+
+def _is_without_chain(case: Case) -> bool:
+    """A handshake was begun and failed, and no probe of the case was shown a certificate."""
+    ended = [p.stage(Stage.HANDSHAKE).condition for p in case.probes]
+    if all(c in (Condition.MET, Condition.NOT_REACHED) for c in ended):
+        return False
+    return all(p.tls is None or p.tls.end_entity is None for p in case.probes)
 
 
 def suspicions(case: Case, rule: str) -> tuple[Recognition, ...]:

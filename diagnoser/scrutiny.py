@@ -7,6 +7,7 @@ facts that several rules weigh are put together here once, without judging.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -312,10 +313,36 @@ def _ends_unseen(probe: ProbeResult) -> bool:
 def is_healthy(probe: ProbeResult) -> bool | None:
     """Whether this endpoint works as its role should; ``None`` where that cannot be told.
 
-    A port that speaks no TLS is healthy when it opens. Storage that refuses a probe which had no
-    client certificate to show has done what it should.
+    Of a port that speaks no TLS nothing is known but that it opens: a proxy on the way opens it
+    as well. Storage that refuses a probe which had no client certificate to show has done what it
+    should.
     """
     return None if _ends_unseen(probe) else _works(probe)
+
+
+def opens(probe: ProbeResult) -> bool:
+    """A port that speaks no TLS opens, and who opened it did not hang up at once."""
+    without_tls = probe.endpoint.transport is Transport.TCP
+    return without_tls and is_healthy(probe) is None and not _ends_unseen(probe)
+
+
+def are_healthy(probes: Sequence[ProbeResult]) -> bool | None:
+    """Whether all endpoints of a case work; ``None`` where that cannot be told.
+
+    Ports without TLS need only open, if the service has shown itself genuine at another.
+    """
+    states = [is_healthy(p) for p in probes]
+    if any(s is False for s in states):
+        return False
+    proven = all(s or opens(p) for s, p in zip(states, probes, strict=True))
+    return True if proven and any(states) else None
+
+
+def hangs_up_unasked(probe: ProbeResult) -> bool:
+    """The peer ended even a connection on which nothing was said."""
+    silence = probe.control(Control.SILENCE)
+    cut = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
+    return silence is not None and silence.condition in cut
 
 
 def _works(probe: ProbeResult) -> bool | None:
@@ -324,7 +351,7 @@ def _works(probe: ProbeResult) -> bool | None:
     if any(s.condition is not Condition.MET for s in (connect, tunnel)):
         return False
     if probe.endpoint.transport is Transport.TCP:
-        return True
+        return False if hangs_up_unasked(probe) else None
     seen = scrutinise(probe)
     if seen is None or probe.tls is None:
         return False

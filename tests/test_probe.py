@@ -421,6 +421,47 @@ def test_a_peer_that_mints_certificates_is_caught_by_a_nonsense_name(
     assert other.question != control.question, "a name that nobody can have prepared for"
 
 
+@pytest.mark.parametrize("store", ["role", "mozilla"])
+def test_a_minting_peer_is_asked_though_an_anchor_accepts_its_chain(
+    endpoint: Make, store: str
+) -> None:
+    def mints(name: str | None) -> SSL.Context:
+        return server_context(pki.minted(name or "none.invalid"))
+
+    public, company = pki.public_root().pem, pki.corporate_root().pem
+    # --ca-file names the company's root; or a distribution put it into the public bundle.
+    given = Trust(None, public, company)
+    patched = Trust(None, public + company, None)
+    result = visit(endpoint(), against(speaks_tls(mints)), given if store == "role" else patched)
+    assert ending(result, Stage.VERIFY) == (Condition.MET, None)
+    control = result.control(Control.NONSENSE_NAME)
+    assert control is not None
+    assert control.certificate is not None
+    assert control.certificate.dns_names == (control.question,)
+
+
+@pytest.mark.parametrize("ends", ["waits", "speaks", "resets", "closes"])
+def test_a_port_without_tls_is_listened_to(endpoint: Make, trust: Trust, ends: str) -> None:
+    async def peer(stream: Stream) -> None:
+        if ends == "speaks":
+            await stream.write(b"\xff\0\0\0\0\0\0\0\1\x7f")
+        elif ends == "resets":
+            stream.reset()
+        if ends != "closes":
+            await asyncio.sleep(60)
+
+    result = visit(endpoint(transport=Transport.TCP), against(peer), trust)
+    told = {
+        "waits": Condition.MET,
+        "speaks": Condition.NOT_TLS,
+        "resets": Condition.CONNECTION_RESET,
+        "closes": Condition.CONNECTION_CLOSED,
+    }
+    assert [(c.control, c.condition) for c in result.controls] == [(Control.SILENCE, told[ends])]
+    assert result.stage(Stage.CONNECT).condition is Condition.MET
+    assert result.stage(Stage.HANDSHAKE).condition is Condition.NOT_REACHED
+
+
 def test_a_genuine_peer_answers_a_nonsense_name_with_its_own_certificate(
     endpoint: Make, trust: Trust
 ) -> None:

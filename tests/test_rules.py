@@ -28,7 +28,7 @@ ACCUSING = {"tls-intercepted", "intercepted-and-trusted-here", "box-certificate"
 # Facts that no evidence gives and every case has.
 GENERAL = {
     "host", "port", "endpoint", "role", "vantage", "interceptor", "error_number",
-    "healthy_endpoints",
+    "healthy_endpoints", "issued_by",
 }  # fmt: skip
 
 
@@ -114,9 +114,8 @@ def _cannot(rule: str) -> set[str]:
     return {
         # The agent's own demands on strength are not known.
         "certificate-too-weak": {"applies"},
-        # A number is zero or it is not; health is proven or open.
+        # A number is zero or it is not.
         "no-failure": {"suspected"},
-        "endpoint-healthy": {"suspected"},
     }.get(rule, set())
 
 

@@ -13,6 +13,7 @@ from diagnoser.model import (
     AddressResult,
     Condition,
     Connection,
+    Control,
     ControlResult,
     Endpoint,
     Lookup,
@@ -57,6 +58,7 @@ _WORTH_ASKING = frozenset(
 _THROUGH = frozenset({Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED})
 _SHORTEST_LOOK_AHEAD = 0.9
 _LONGEST_LOOKUP = 0.5
+_LONGEST_LISTENING = 0.3
 
 _CUT_OFF = frozenset(
     {
@@ -183,6 +185,9 @@ class Visit:
             (a.error for a in self.addresses if a.condition is Condition.CONNECTION_RESET), None
         )
         stage = Stage.HANDSHAKE if self.proxy is None else Stage.TUNNEL
+        if self.proxy is None and self.endpoint.transport is Transport.TCP:
+            told = ControlResult(Control.SILENCE, "", Condition.CONNECTION_RESET)
+            self.controls += (told,)
         if stage is Stage.TUNNEL or self.endpoint.transport is Transport.TLS:
             self._note(
                 StageResult(stage, Condition.CONNECTION_RESET, "before any byte", error=number)
@@ -198,6 +203,8 @@ class Visit:
             )
             if not self._note(result):
                 return
+        if self.endpoint.transport is Transport.TCP:
+            await self._listen(opened.connection)
         if self.endpoint.transport is Transport.TCP or self._left() < _LEAST:
             return
         handshake = Handshake(
@@ -219,6 +226,15 @@ class Visit:
         verdict, opinions = stages.verify(self.trust, self.chain_ders, self.endpoint.role, self.at)
         self._note(verdict)
         self.tls = replace(facts, verify=opinions)
+
+    async def _listen(self, connection: Connection) -> None:
+        """A port without TLS: does who opened it stay? Nothing is said, and little awaited."""
+
+        async def opener() -> tuple[Connection, bytes]:
+            return connection, b""
+
+        seconds = min(_LONGEST_LISTENING, self._left())
+        self.controls += (await second_round.ask_silence(opener, seconds),)
 
     def _is_cut_off(self) -> bool:
         """The handshake died before the peer had shown who it is, and without saying why."""

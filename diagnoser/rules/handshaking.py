@@ -19,9 +19,16 @@ from diagnoser.model import (
     Transport,
 )
 from diagnoser.reasoning import by_condition, fact, met_facts, narrowed, probe_rule
-from diagnoser.scrutiny import OLD_VERSIONS
+from diagnoser.scrutiny import OLD_VERSIONS, hangs_up_unasked
 
 _PROTOCOL_VERSION = 70
+# The hellos that name the host in one piece, as the first one did.
+_NAMING = (
+    Control.SAME_AGAIN,
+    Control.TLS_1_2_AT_MOST,
+    Control.TLS_1_3_ONLY,
+    Control.LARGE_HELLO,
+)
 _CUT = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
 
 
@@ -64,9 +71,22 @@ def _is_ours(probe: ProbeResult, certificate: CertificateFacts) -> bool:
     return issuer is not None and issuer.kind == "acronis-storage"
 
 
+def _named_answers(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """Variations that named the host as plainly as the hello that died, and were answered.
+
+    One of them refutes a filter by name. What is answered by turns has several servers behind one
+    address, one of them dead, or a path that loses at random.
+    """
+    return tuple(
+        fact(probe, Stage.HANDSHAKE, "named_hello_answered", control.value)
+        for control in _NAMING
+        if _answered(probe, control)
+    )
+
+
 def _name_proofs(probe: ProbeResult) -> tuple[Evidence, ...]:
     """What only a filter by server name explains: the same peer answers when it is not seen."""
-    if _answered(probe, Control.SAME_AGAIN):
+    if _named_answers(probe):
         return ()
     found = []
     for control, name in (
@@ -93,7 +113,9 @@ def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
     found = []
     if _answered(probe, Control.SAME_AGAIN):
         found.append(fact(probe, Stage.HANDSHAKE, "second_try_answered", "yes"))
-    if (
+    if _is_answered_by_turns(probe):
+        found += _named_answers(probe)
+    elif (
         _answered(probe, Control.TLS_1_2_AT_MOST)
         and _answered(probe, Control.TLS_1_3_ONLY) is False
     ):
@@ -107,9 +129,12 @@ def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _hangs_up_unasked(probe: ProbeResult) -> bool:
-    silence = probe.control(Control.SILENCE)
-    return silence is not None and silence.condition in _CUT
+def _is_answered_by_turns(probe: ProbeResult) -> bool:
+    """The same hello, or one that differs by less than its version, got through another time.
+
+    That only TLS 1.2 gets through is no such thing: some boxes on the way cannot read TLS 1.3.
+    """
+    return any(_answered(probe, c) for c in _NAMING if c is not Control.TLS_1_2_AT_MOST)
 
 
 @probe_rule(Category.CLOSED_PORT)
@@ -118,9 +143,10 @@ def handshake_blocked(probe: ProbeResult) -> Finding:
 
     Decided by: reset or end of stream before the handshake finished. It is certain where the same
     peer answers once it does not see the name: the same ClientHello with another server name, or
-    none, gets this host's certificate, or passes when the name is split over two segments.
-    Otherwise suspected, since a broken server cuts the connection in the same way. Ruled out where
-    the peer hangs up even on a connection that says nothing.
+    none, gets this host's certificate, or passes when the name is split over two segments, and no
+    hello with the name in one piece gets through. Otherwise suspected, since a broken server cuts
+    the connection in the same way. Undecided where such a hello is answered by turns (a dead server
+    among several), and where the peer hangs up even on a connection that says nothing.
     Not to be confused with: a refused connection, ``port-closed``; silence, ``handshake-stalled``.
     """
     if found := _untested(probe):
@@ -135,10 +161,11 @@ def handshake_blocked(probe: ProbeResult) -> Finding:
     if proofs := _name_proofs(probe):
         return Finding(Standing.APPLIES, found.evidence + proofs)
     hints = _hints(probe)
-    if _hangs_up_unasked(probe):
+    if hangs_up_unasked(probe):
         shown = fact(probe, Stage.HANDSHAKE, "closed_unasked", "yes")
-        return Finding(Standing.RULED_OUT, (*found.evidence, shown))
-    if _answered(probe, Control.SAME_AGAIN):
+        # A server that is down behind its balancer does so, and so does a firewall by address.
+        return Finding(Standing.UNDECIDED, (*found.evidence, shown))
+    if _is_answered_by_turns(probe):
         # Cut once and answered once: nothing filters this hello.
         return Finding(Standing.UNDECIDED, found.evidence + hints)
     return Finding(Standing.SUSPECTED, found.evidence + hints)
@@ -162,7 +189,7 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     Decided by: no end, no alert and no finished handshake before the deadline. Where the kernel
     tells (Linux TCP_INFO), which packets were lost: the hello, its large segments, or the answer.
     Suspected where the peer acknowledged the hello and kept silent, as a server that hangs does,
-    and where a second try was answered.
+    and where another try was answered.
     Not to be confused with: a port where the connection itself gets no answer, ``port-filtered``.
     """
     if found := _untested(probe):
@@ -178,7 +205,7 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
         return Finding(Standing.APPLIES, shown + proofs)
     shown += _hints(probe)
     doubtful = flow is not None and _lost(flow) == "peer-is-silent"
-    if doubtful or _answered(probe, Control.SAME_AGAIN):
+    if doubtful or _is_answered_by_turns(probe):
         return Finding(Standing.SUSPECTED, shown)
     return Finding(Standing.APPLIES, shown)
 

@@ -15,7 +15,7 @@ from diagnoser.reasoning import (
     states_alone,
     suspicions,
 )
-from diagnoser.scrutiny import is_healthy
+from diagnoser.scrutiny import are_healthy, is_healthy
 
 _MANAGEMENT_PORTS = frozenset({443, 8443})
 
@@ -30,7 +30,9 @@ def _unstated(case: Case) -> Finding | None:
 
 def _proof(case: Case) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence("healthy_endpoint", f"{p.endpoint}", f"{p.endpoint} verify") for p in case.probes
+        Evidence("healthy_endpoint", f"{p.endpoint}", f"{p.endpoint} verify")
+        for p in case.probes
+        if is_healthy(p)
     )
 
 
@@ -79,12 +81,12 @@ def licence_out_of_sync(case: Case) -> Finding:
     shown = evidence_of(named)
     if not case.probes:
         return Finding(Standing.SUSPECTED, shown)
-    states = [is_healthy(p) for p in case.probes]
-    if any(s is False for s in states):
+    healthy = are_healthy(case.probes)
+    if healthy is False:
         return Finding(Standing.UNDECIDED, shown)
     if blames_untested_proxy(case):
         return Finding(Standing.UNDECIDED, shown)
-    if not all(states):
+    if not healthy:
         return Finding(Standing.SUSPECTED, shown)
     # A message that names the synchronisation of licences says so itself, whatever its wording.
     spoken = any(r.proven or r.symptom is Symptom.LICENCE_SYNC for r in named)
@@ -101,7 +103,8 @@ def _answered(case: Case, rule: str) -> Finding:
     if not named:
         return Finding(Standing.RULED_OUT, evidence_of(case.recognised))
     # From an endpoint that is not proven genuine the answer of somebody else would look the same.
-    certain = states_alone(case, rule) and all(is_healthy(p) for p in case.probes)
+    genuine = not case.probes or are_healthy(case.probes)
+    certain = states_alone(case, rule) and genuine
     return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, evidence_of(named))
 
 

@@ -16,7 +16,7 @@ from diagnoser.model import (
     Transport,
 )
 from diagnoser.reasoning import blames_untested_proxy, case_rule, fact, unprobed
-from diagnoser.scrutiny import is_healthy, scrutinise
+from diagnoser.scrutiny import are_healthy, is_healthy, opens, scrutinise
 
 _UNTESTED_CLIENT = ("client-certificate-refused", "client-certificate-expired")
 
@@ -25,8 +25,11 @@ def _shown(probe: ProbeResult) -> tuple[Evidence, ...]:
     found = [
         fact(probe, Stage.CONNECT, "host", probe.endpoint.host),
         fact(probe, Stage.CONNECT, "port", probe.endpoint.port),
-        fact(probe, Stage.CONNECT, "healthy_endpoint", probe.endpoint),
     ]
+    if probe.endpoint.transport is Transport.TLS:
+        found.append(fact(probe, Stage.CONNECT, "healthy_endpoint", probe.endpoint))
+    elif opens(probe):
+        found.append(fact(probe, Stage.CONNECT, "open_port", probe.endpoint))
     found += [
         fact(probe, Stage.CONNECT, "dead_address", f"{a.address} {a.condition.value}")
         for a in probe.addresses
@@ -62,13 +65,14 @@ def endpoint_healthy(case: Case) -> Finding:
 
     Decided by: all stages met, and the chain leads to a public root (or, for storage, bears
     Acronis' own marks). A fault that the error reports is then not there any more, or not here.
+    Suspected where all that is known is that a port without TLS opens.
     Not to be confused with: "nothing was tested", which is undecided.
     """
     if not case.probes:
         return Finding(Standing.UNDECIDED, (unprobed(case),))
-    states = [is_healthy(p) for p in case.probes]
+    healthy = are_healthy(case.probes)
     shown = tuple(e for p in case.probes for e in _shown(p))
-    if any(s is False for s in states):
+    if healthy is False:
         return Finding(Standing.RULED_OUT, shown)
     unsent = any(
         p.endpoint.client_certificate and not (p.tls and p.tls.client_certificate_sent)
@@ -81,8 +85,8 @@ def endpoint_healthy(case: Case) -> Finding:
     untested = untested or blames_untested_proxy(case)
     # Healthy through a proxy that the agent may not know of, and not without it.
     untested = untested or (case.block is not None and any(map(_needs_proxy, case.probes)))
-    if any(s is None for s in states) or untested:
-        expected = all(s or _is_as_expected(p) for s, p in zip(states, case.probes, strict=True))
+    if healthy is None or untested:
+        expected = all(is_healthy(p) or opens(p) or _is_as_expected(p) for p in case.probes)
         told = Standing.UNDECIDED if untested or not expected else Standing.SUSPECTED
         return Finding(told, shown)
     if len({p.endpoint.key for p in case.probes}) < len(case.endpoints):

@@ -12,12 +12,12 @@ from diagnoser.model import (
     Case,
     Category,
     Condition,
-    Control,
     Evidence,
     Finding,
     ProbeResult,
     Stage,
     Standing,
+    Transport,
 )
 from diagnoser.reasoning import (
     blames_untested_proxy,
@@ -29,7 +29,7 @@ from diagnoser.reasoning import (
     states_alone,
     suspicions,
 )
-from diagnoser.scrutiny import is_healthy
+from diagnoser.scrutiny import are_healthy, hangs_up_unasked
 
 _NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
 
@@ -52,7 +52,7 @@ def _stated(case: Case, rule: str) -> Finding:
         return Finding(Standing.APPLIES, evidence_of(named))
     # Below what this row is about stands an error that the catalogue does not know: whatever is
     # wrong at the endpoints may be that error, and is tested, not read.
-    unfit = not of_root(case) and any(is_healthy(p) is not True for p in case.probes)
+    unfit = not of_root(case) and bool(case.probes) and not are_healthy(case.probes)
     return Finding(Standing.UNDECIDED if unfit else Standing.SUSPECTED, evidence_of(named))
 
 
@@ -112,7 +112,8 @@ def server_side(case: Case) -> Finding:
 
     Decided by: a host name that exists only inside Acronis' data centres, or an HTTP status of 500
     or more in the error while the endpoint is genuine and healthy from here. The status alone is a
-    suspicion: a proxy on the way can send it as well.
+    suspicion: a proxy on the way can send it as well. So is a peer that hangs up on everybody: a
+    firewall or a transparent proxy does the same.
     Not to be confused with: a refusal of the account, ``account-refused``.
     """
     internal = [e for r in case.recognised for e in r.evidence if e.fact == "internal_name"]
@@ -135,17 +136,16 @@ def server_side(case: Case) -> Finding:
         standing = Standing.RULED_OUT if case.recognised else Standing.UNDECIDED
         return Finding(standing, evidence_of(case.recognised) or _NOT_RECOGNISED)
     shown = evidence_of(named) or tuple(statuses)
-    healthy = case.probes and all(is_healthy(p) for p in case.probes)
+    healthy = are_healthy(case.probes)
     certain = healthy and statuses and not blames_untested_proxy(case)
     return Finding(Standing.APPLIES if certain else Standing.SUSPECTED, shown)
 
 
 def _hang_ups(probe: ProbeResult) -> tuple[Evidence, ...]:
-    silence = probe.control(Control.SILENCE)
-    cut = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
-    if silence is None or silence.condition not in cut:
+    if not hangs_up_unasked(probe):
         return ()
-    return (fact(probe, Stage.HANDSHAKE, "closed_unasked", "yes"),)
+    stage = Stage.CONNECT if probe.endpoint.transport is Transport.TCP else Stage.HANDSHAKE
+    return (fact(probe, stage, "closed_unasked", "yes"),)
 
 
 def _is_5xx(text: str) -> bool:

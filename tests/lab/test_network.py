@@ -234,8 +234,8 @@ SITUATIONS = {
         "203.0.113.30",
         Expected(
             HANDSHAKE, Condition.CONNECTION_CLOSED, "server-side", SUSPECTED,
-            evidence={"closed_unasked": "yes"},
-            excluded=(*WAY, "handshake-blocked", "handshake-stalled", "not-tls"),
+            # Not excluded is "handshake-blocked": a firewall by address cuts unasked as well.
+            evidence={"closed_unasked": "yes"}, excluded=(*WAY, "handshake-stalled", "not-tls"),
         ),
         odd="close",
     ),
@@ -244,7 +244,7 @@ SITUATIONS = {
         Expected(
             HANDSHAKE, Condition.CONNECTION_RESET, "server-side", SUSPECTED,
             error=errno.ECONNRESET, evidence={"closed_unasked": "yes"},
-            excluded=(*WAY, "handshake-blocked", "handshake-stalled", "not-tls"),
+            excluded=(*WAY, "handshake-stalled", "not-tls"),
         ),
         odd="reset",
     ),
@@ -348,9 +348,9 @@ def asked(key: str) -> str:
     return f"{situation.address if here else host(key)}:{situation.port}"
 
 
-def _name_match(name: str) -> str:
-    """An nftables match on the end of the server name, where the usual hello has it."""
-    handshake = Handshake(variant(Hello.USUAL), name)
+def _name_match(name: str, hello_of: Hello) -> str:
+    """An nftables match on the end of the server name, where one kind of hello has it."""
+    handshake = Handshake(variant(hello_of), name)
     hello = handshake.start()
     handshake.close()
     place = hello.index(name.encode()) + len(name) - 8
@@ -358,7 +358,13 @@ def _name_match(name: str) -> str:
 
 
 def _rule(situation: Situation, name: str) -> str:
-    text = situation.rule.replace("NAME", _name_match(name))
+    text = situation.rule
+    if "NAME" in text:
+        # A filter by name reads it wherever it stands; nftables looks at fixed places only.
+        return "\n".join(
+            f"ip daddr {situation.address} {text.replace('NAME', _name_match(name, hello))}"
+            for hello in Hello
+        )
     if text.startswith("SOURCE"):
         return text.replace("SOURCE", f"ip saddr {situation.address}")
     return f"ip daddr {situation.address} {text}"
