@@ -99,6 +99,46 @@ def test_json_without_a_case_is_still_json() -> None:
     assert document["cases"] == []
 
 
+@pytest.mark.parametrize(
+    ("language", "called", "issued"),
+    [
+        ("en", "an inspection product that calls itself 'Contoso Web Filter CA'", "was issued by"),
+        ("ja", "「Contoso Web Filter CA」と名乗る検査製品", "証明書の発行者"),
+    ],
+)
+def test_a_product_known_by_its_wording_is_called_what_it_calls_itself(
+    language: str, called: str, issued: str
+) -> None:
+    filtered = {"like": "company", "leaf": {"issuer": {"CN": "Contoso Web Filter CA"}}}
+    for minted in (True, False):
+        case = make_case(filtered | {"minted": minted})
+        shown = json.loads(render(report(judge(case)), "json", language))["cases"][0]
+        assert shown["cause"] == "tls-intercepted"
+        assert f"{issued}: CN=Contoso Web Filter CA" in shown["summary"]
+        assert any(called in step for step in shown["remedy"])
+        assert "Any product" not in json.dumps(shown)
+        assert (called in shown["summary"]) is minted, "a suspicion names the issuer only"
+
+
+@pytest.mark.parametrize(
+    ("minted", "told"),
+    [
+        (True, "a certificate was issued for it"),
+        (False, "answered with a certificate for another name"),
+        ("refused", "fatal TLS alert"),
+    ],
+)
+def test_a_certificate_for_a_nonsense_name_is_no_success(minted: object, told: str) -> None:
+    shown = render(report(judge(make_case({"like": "company", "minted": minted}))), "html", "en")
+    assert f".invalid → {told}" in shown
+
+
+def test_a_suspicion_of_the_words_alone_tells_no_issuer() -> None:
+    case = make_case({"probed": False, "suspects": ["tls-intercepted"]})
+    shown = json.loads(render(report(judge(case)), "json", "en"))["cases"][0]
+    assert shown["summary"].endswith("but it is not proven.")
+
+
 def test_an_undecided_case_has_no_cause_and_says_so() -> None:
     document = json.loads(render(report(judge(make_case({"probed": False}))), "json", "en"))
     case = document["cases"][0]

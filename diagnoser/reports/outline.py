@@ -25,6 +25,7 @@ from diagnoser.reports.phrasing import (
     described,
     ending,
     origin_word,
+    outcome,
     spent,
     stage_word,
     translated,
@@ -190,8 +191,7 @@ def _probe_lines(probe: ProbeResult, words: Words) -> list[str]:
         )
         lines.append(f"  {say['addresses']}: {shown}")
     lines += [
-        f"  {say['controls']}: {control_word(c.control, words)} {c.question} → "
-        f"{words.reasons[c.condition.value]}"
+        f"  {say['controls']}: {control_word(c.control, words)} {c.question} → {outcome(c, words)}"
         for c in probe.controls
     ]
     return lines

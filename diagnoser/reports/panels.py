@@ -13,6 +13,7 @@ from diagnoser.reports.phrasing import (
     control_word,
     ending,
     origin_word,
+    outcome,
     spent,
     stage_word,
     translated,
@@ -82,7 +83,7 @@ def stage_table(probe: ProbeResult, words: Words) -> str:
     ]
     lines += [
         f"{say['controls']}: {control_word(c.control.value, words)} {c.question} → "
-        f"{words.reasons[c.condition.value]}"
+        f"{outcome(c, words)}"
         for c in probe.controls
     ]
     told = "".join(f"<li>{escape(x)}</li>" for x in lines)

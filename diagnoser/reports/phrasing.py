@@ -13,7 +13,8 @@ from functools import cache, lru_cache
 
 from diagnoser import catalog
 from diagnoser.catalog import Words
-from diagnoser.model import Condition, Endpoint, Stage, StageResult
+from diagnoser.certificates import name_matches
+from diagnoser.model import Condition, Control, ControlResult, Endpoint, Stage, StageResult
 
 _NUMBER = r"[\d.]{1,20}"
 _BLANK = re.compile(r"\{(\w+)\}")
@@ -105,6 +106,18 @@ def role_word(role: str, words: Words) -> str:
 def control_word(control: str, words: Words) -> str:
     """The name of a control in the reader's language."""
     return words.phrases.get(f"control_{control}", control)
+
+
+def outcome(control: ControlResult, words: Words) -> str:
+    """How a control ended, in what it means: a certificate for a nonsense name is no success."""
+    if control.control is Control.NONSENSE_NAME and control.certificate is not None:
+        minted = name_matches(control.question, control.certificate)
+        return words.phrases["outcome_minted" if minted else "outcome_other_certificate"]
+    if control.control is Control.SILENCE and control.condition is Condition.MET:
+        return words.phrases["outcome_waits"]
+    if control.control is Control.SILENCE and control.condition is Condition.NOT_TLS:
+        return words.phrases["outcome_speaks_first"]
+    return words.reasons[control.condition.value]
 
 
 def described(endpoint: Endpoint, words: Words) -> str:

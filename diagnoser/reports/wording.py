@@ -237,6 +237,8 @@ def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words)
     found.setdefault("vantage", report.vantage.hostname)
     found.setdefault("interceptor", words.phrases["unnamed_interceptor"])
     found.setdefault("error_number", "")
+    issuer = found.get("issuer")
+    found["issued_by"] = words.phrases["issuer_told"].format(issuer=issuer) if issuer else ""
     healthy = [e.value for e in verdict.finding.evidence if e.fact == "healthy_endpoint"]
     found["healthy_endpoints"] = ", ".join(dict.fromkeys(healthy)) or unknown
     if found["port"] == "0":

@@ -60,8 +60,7 @@ def _called(product: InterceptorRow, leaf: CertificateFacts) -> str:
 def _named(seen: Scrutiny) -> str:
     """The product in the issuer, for the evidence."""
     product = seen.product
-    named = None if product is None or product.kind == "any" else product.product
-    return named or str(seen.leaf.issuer)
+    return "an inspection product" if product is None or product.kind == "any" else product.product
 
 
 def _advice(seen: Scrutiny) -> tuple[Evidence, ...]:
