@@ -26,7 +26,7 @@ ANNOUNCED = [
     f"--credentials=bob,{SECRET}",
     f'password "{SECRET}"',
     f"the password is {SECRET}",
-    f"Password: my pass {SECRET}",
+    f"Passphrase: my pass {SECRET}",
     f"Wachtwoord: {SECRET}",
     f'<add key="password" value="{SECRET}"/>',
     f'<password value="{SECRET}"/>',

@@ -104,7 +104,6 @@ _TOLD: tuple[tuple[Secret, re.Pattern[str]], ...] = (
         for value in (
             r"digest\s+(?P<value>[^\r\n|]{1,4000})",
             rf"{_OPEN}(?:(?:{_SCHEMES})\s+)?{_QUOTED}",
-            rf"(?:{_SCHEMES})\s+(?!\[)(?P<value>[^\r\n]{{1,4000}}?)(?=[\"']?[,}}\]|]|[\"']?\s*$)",
             r"(?!\[)(?P<value>(?=\D{0,200}\d)[^\s\"',;\[]{6,4000})[ \t]*(?:$|[\r\n|])",
         )
     ),
@@ -124,7 +123,7 @@ _TOLD: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     (
         Secret.SECRET,
         _folded(
-            r"(?:passw(?:or)?d|passphrase|パスワード|kennwort|passwort|wachtwoord)[:：][ \t]{1,4}"
+            r"(?:passphrase|mot de passe)[:：][ \t]{1,4}"
             r"(?![\[\"'])(?P<value>[^\s\"'\\,;&|}=:][^\r\n\"'\\,;&|}=:]{0,200})(?=$|[\r\n,;|}])"
         ),
     ),

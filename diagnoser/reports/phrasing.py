@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from diagnoser import catalog
 from diagnoser.catalog import Words
-from diagnoser.certificates import name_matches
+from diagnoser.identifiers import name_matches
 from diagnoser.model import Condition, Control, ControlResult, Endpoint, Stage, StageResult
 
 _NUMBER = r"[\d.]{1,20}"
