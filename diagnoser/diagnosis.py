@@ -12,6 +12,7 @@ from diagnoser.endpoints import derive, recognise
 from diagnoser.errors import UsageError
 from diagnoser.evidence import Collected, is_moved_by_checks, join
 from diagnoser.grammar.identity import mask_text
+from diagnoser.grammar.moments import in_order
 from diagnoser.model import (
     Case,
     Category,
@@ -123,7 +124,7 @@ def group(cases: Iterable[Case]) -> tuple[Case, ...]:
 
 def _joined(known: Case, other: Case) -> Case:
     seen = (known.first_seen, known.last_seen, other.first_seen, other.last_seen)
-    times = sorted(t for t in seen if t)
+    times = in_order(t for t in seen if t)
     minutes = dict(known.times)
     for at, count in other.times:
         minutes[at] = minutes.get(at, 0) + count

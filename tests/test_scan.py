@@ -240,3 +240,61 @@ def test_a_document_below_a_json_line_is_found(tmp_path: Path) -> None:
     done = diagnoser("scan", str(log), "--offline", "--format", "json")
     (case,) = json.loads(done.stdout)["cases"]
     assert [(f["module"], f["code"]) for f in case["block"]["frames"]] == [(583, 1)]
+
+
+def times_of(*arguments: str, pasted: str = "") -> list[tuple[object, ...]]:
+    done = diagnoser(*arguments, "--offline", "--format", "json", given=pasted)
+    cases = json.loads(done.stdout)["cases"]
+    return [(c["block"]["line"], c["first_seen"], c["last_seen"], c["count"]) for c in cases]
+
+
+NEW = "2026-11-20T10:00:00:000+00:00 1 I00000000: new\n"
+LATER = "2026-11-20T11:00:00:000+00:00 1 I00000000: idle\n"
+
+
+@pytest.mark.parametrize("below", ["", LATER * 30_000])
+def test_a_block_has_the_time_of_the_entry_above_it(tmp_path: Path, below: str) -> None:
+    """Wherever it is read from; what a log began with, or its message speaks of, is another."""
+    at = "2026-11-20T10:00:00.000+00:00"
+    text = (
+        f"2020-01-01T10:00:00:000+00:00 1 I00000000: old\n{LATER}{NEW}{ARTICLE.rstrip()}"
+        f" valid until 2019-03-01 12:00:00\n{below}"
+    )
+    log = tmp_path / "logs" / "mms.0.log"
+    log.parent.mkdir()
+    log.write_text(text)
+    (tmp_path / "a.zip").write_bytes(zipped(**{"mms.0.log": text.encode()}))
+    expected = [(4, at, at, 1)]
+    for named in (log.parent, log, tmp_path / "a.zip"):
+        assert times_of("scan", str(named), "--since", "2026-11-20T09:00") == expected
+        assert times_of("scan", str(named), "--since", "2026-11-20T10:30") == []
+    assert times_of(pasted=text) == expected
+
+
+def test_what_stands_far_above_a_block_is_not_its_time(tmp_path: Path) -> None:
+    text = NEW + "a line without any time\n" * 40 + ARTICLE
+    (tmp_path / "mms.0.log").write_text(text)
+    assert times_of("scan", str(tmp_path)) == times_of(pasted=text) == [(42, None, None, 1)]
+
+
+def test_every_entry_of_a_quoted_log_has_its_own_time(tmp_path: Path) -> None:
+    text = "".join(
+        f"> 2026-11-20T0{hour}:00:00:000+00:00 1 E0272013{hour}: Error 0x272013{hour}: no\n> | port: 1\n"
+        for hour in (3, 1, 3)
+    )
+    (tmp_path / "mms.0.log").write_text(text)
+    three, one = "2026-11-20T03:00:00.000+00:00", "2026-11-20T01:00:00.000+00:00"
+    assert times_of("scan", str(tmp_path)) == [(1, three, three, 2), (3, one, one, 1)]
+
+
+@pytest.mark.parametrize("apart", [0, 1_000])
+def test_first_and_last_are_told_across_the_end_of_summer_time(tmp_path: Path, apart: int) -> None:
+    """Half past two, summer time, is before ten past two, winter time."""
+    entry = "2018-10-28T{}:00:000{} 1 E02720133: Error 0x2720133: no\n| port: 1\n"
+    summer, winter = ("02:50", "+02:00"), ("02:10", "+01:00")
+    text = entry.format(*summer) + entry.format("02:51", "+02:00") * apart + entry.format(*winter)
+    log = tmp_path / "mms.0.log"
+    log.write_text(text)
+    first, last = "2018-10-28T02:50:00.000+02:00", "2018-10-28T02:10:00.000+01:00"
+    expected = [(1, first, last, apart + 2)]
+    assert times_of("scan", str(log)) == times_of("scan", str(tmp_path)) == expected

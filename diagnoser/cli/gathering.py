@@ -30,7 +30,7 @@ from diagnoser.evidence import (
     read_report,
     read_transcripts,
 )
-from diagnoser.grammar import read_blocks
+from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
 from diagnoser.reading.archives import is_packed
 from diagnoser.reading.encodings import decode
@@ -204,10 +204,9 @@ class Gathering:
         self._captures.clear()
         return Collected(tuple(self._probes), tuple(self._checks), tuple(self._cases))
 
-    def _add(self, blocks: Sequence[ErrorBlock], source: str) -> None:
+    def _add(self, reading: Reading, source: str) -> None:
         since, earlier = self._scope.since, 0
-        for block in blocks:
-            at = block.occurred_at
+        for block, at in zip(reading.blocks, reading.moments, strict=True):
             if since is not None and at is not None and at < since:
                 earlier += 1
             else:
@@ -244,7 +243,7 @@ class Gathering:
         # Session secrets of a transcript must not come back as part of an error's message.
         text = drop_secrets(text)
         reading = read_blocks(text if errors else "", source.source)
-        self._add(reading.blocks, source.source)
+        self._add(reading, source.source)
         if errors:
             self._note(notice(text, source.source), source.source)
         self.skipped += reading.skipped

@@ -7,7 +7,7 @@ a fault with its place; nothing that opens is lost in silence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -16,6 +16,7 @@ from diagnoser.grammar import headlines
 from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
+from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.roster import FORMS
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
@@ -33,15 +34,22 @@ __all__ = [
 
 _PARSERS = {form.name: form.parse for form in FORMS}
 MAX_BLOCKS = 20_000
+# An entry of a log farther above a block than so many characters says nothing of its time.
+NEAR = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All errors of one text in its order, what was left out, and candidates that do not parse."""
+    """All errors of one text in its order, what was left out, and candidates that do not parse.
+
+    ``moments`` says of each block when it was logged, as ISO 8601: by its own time, or by that of
+    the entry that stands above it; ``None`` where there is neither.
+    """
 
     blocks: tuple[ErrorBlock, ...]
     skipped: tuple[Skipped, ...]
     faults: tuple[BlockSyntaxError, ...]
+    moments: tuple[str | None, ...] = ()
 
 
 def parse(block: RawBlock) -> ErrorBlock:
@@ -69,7 +77,31 @@ def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
             blocks.append(parse(raw))
         except BlockSyntaxError as error:
             faults.append(error)
-    return Reading(without_headlines(blocks), tuple(skipped), tuple(faults))
+    kept = without_headlines(blocks)
+    moments = tuple(_moments(page, kept, first_line - 1))
+    return Reading(kept, tuple(skipped), tuple(faults), moments)
+
+
+def _moments(page: Page, blocks: Sequence[ErrorBlock], above: int) -> Iterator[str | None]:
+    """When each block was logged. Blocks that follow each other belong to one entry."""
+    past, moment = 0, None
+    for block in blocks:
+        first = block.at.line - 1 - above
+        moment = block.occurred_at or _moment_above(page, first, past, moment)
+        past = max(past, first + 1 + block.text.count("\n"))
+        yield moment
+
+
+def _moment_above(page: Page, first: int, past: int, last: str | None) -> str | None:
+    """The time of the entry that line ``first`` stands in or below; ``last`` is that of what ends
+    at line ``past``."""
+    room = NEAR
+    for index in range(first, min(first, past) - 1, -1):
+        if begins_entry(line := page.line(index)):
+            return moment_of(line)
+        if index < first and (room := room - len(page.raw[index])) < 0:
+            return None
+    return last
 
 
 def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:

@@ -7,6 +7,7 @@ American order with AM and PM. The zone is given only where it was written.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 # 2018-08-16T22:04:16:969-03:00 (a colon before the milliseconds), 2015-01-31 08:00:00:123
@@ -36,11 +37,44 @@ ENTRY = (
     r'|\{"(?:time|level)":|<event |level=\w{3,7}; message=)'
 )
 _ENTRY = re.compile(ENTRY, re.ASCII)
+# What stands before the time that an entry begins with.
+_BEFORE_TIME = re.compile(
+    rf"(?:\[?(?={STAMP}|\d\d\.\d\d\.\d{{4}} \d\d:)"
+    r'|\{"(?:level":\s?"\w{1,12}\s{0,8}"\s?,\s?")?time":\s?"|<event [^>\n]{0,60}?time=")',
+    re.ASCII,
+)
+_LONGEST = 40
 
 
 def begins_entry(line: str) -> bool:
     """Whether a (cleaned) line begins an entry of a log."""
     return _ENTRY.match(line) is not None
+
+
+def moment_of(line: str) -> str | None:
+    """The time that a (cleaned) line begins an entry of a log with, as ISO 8601. A time further
+    on is what the entry speaks of."""
+    head = _BEFORE_TIME.match(line)
+    return None if head is None else iso_time(line[head.end() : head.end() + _LONGEST])
+
+
+def instant(stamp: str) -> datetime | None:
+    """The point in time of a stamp that names its zone; ``None`` of one that does not."""
+    found = iso_time(stamp)
+    try:
+        moment = datetime.fromisoformat(found or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def in_order(stamps: Iterable[str]) -> list[str]:
+    """Times from first to last: as points in time if all name their zones, else as written."""
+    moments = [(instant(stamp), stamp) for stamp in stamps]
+    known = [(moment, stamp) for moment, stamp in moments if moment is not None]
+    if len(known) == len(moments):
+        return [stamp for _, stamp in sorted(known)]
+    return sorted(stamp for _, stamp in moments)
 
 
 def iso_time(text: str) -> str | None:

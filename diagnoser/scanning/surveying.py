@@ -6,7 +6,7 @@ An entry of a log that was seen before, but for times and identifiers, is not pa
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from diagnoser.evidence import drop_secrets
 from diagnoser.grammar import FORMS, Reading, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors, own_stamps
 from diagnoser.grammar.identity import identity
+from diagnoser.grammar.moments import iso_time
 from diagnoser.model import ErrorBlock, Sighting, Skipped
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import decode
@@ -107,7 +108,8 @@ class _State:
         self.familiar = Familiar(self.since)
         self.marks: list[Mark] = []
         self._tallies: dict[object, tuple[int, Tally]] = {}
-        self._known: dict[int, tuple[Tally, ...]] = {}
+        # The second says that their time is the first which their bytes show.
+        self._known: dict[int, tuple[tuple[Tally, ...], bool]] = {}
         self._faults: list[tuple[int, BlockSyntaxError]] = []
         self._skipped: list[tuple[int, Skipped]] = []
         self._earlier = self._left = 0
@@ -116,35 +118,38 @@ class _State:
         data = island.data
         body = data[body_of(data) :]
         exact = hash(body)
-        tallies = self._known.get(exact)
-        if tallies is None:
+        known = self._known.get(exact)
+        if known is None:
             masked = hash(mask(body))
-            tallies = self._known.get(masked)
-            if tallies is None:
+            known = self._known.get(masked)
+            if known is None:
                 self._parse(island, exact, masked)
                 return
-        self.familiar.learn(island, tallies)
+        tallies, is_timed = known
+        if is_timed or len(body) == len(data):
+            self.familiar.learn(island, tallies)
         if tallies:
-            at = _time_of(island)
+            at = stamp_of(data) if is_timed else last_stamp_of(island.before)
             if self.since is not None and at is not None and at < self.since:
                 self._earlier += len(tallies)
                 return
             for tally in tallies:
                 tally.add(at)
 
-    def _remember(self, key: int, tallies: tuple[Tally, ...]) -> None:
+    def _remember(self, keys: Iterable[int], tallies: tuple[Tally, ...], *, is_timed: bool) -> None:
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        self._known[key] = tallies
+        for key in keys:
+            self._known[key] = tallies, is_timed
 
     def _parse(self, island: Island, exact: int, masked: int) -> None:
         reading = read_blocks(drop_secrets(decode(island.data)), self.name, island.line or 1)
         self._keep(reading, island.offset)
         tallies = []
-        stamp = _time_of(island)
+        above = _written(last_stamp_of(island.before))
+        times = [above if m is None else m.encode() for m in reading.moments]
         whole = True
-        for block in reading.blocks:
-            at = block.occurred_at.encode() if block.occurred_at else stamp
+        for block, at in zip(reading.blocks, times, strict=True):
             if self.since is not None and at is not None and at < self.since:
                 self._earlier += 1
                 # Its tally may not exist: it is parsed again when it comes within the time.
@@ -156,9 +161,11 @@ class _State:
                 continue
             tally.add(at)
             tallies.append(tally)
-        if whole:
-            self._remember(exact, tuple(tallies))
-            self._remember(masked, tuple(tallies))
+        own = _written(stamp_of(island.data))
+        is_timed = bool(body_of(island.data)) or (times[:1] == [own] and own != above)
+        # Only what has one time, and has it where it will be looked for, need not be read again.
+        if whole and all(at == (own if is_timed else above) for at in times):
+            self._remember((exact, masked), tuple(tallies), is_timed=is_timed)
 
     def _keep(self, reading: Reading, at: int) -> None:
         room = MAX_ERRORS - len(self._faults)
@@ -191,6 +198,7 @@ class _State:
         )
 
 
-def _time_of(island: Island) -> bytes | None:
-    found = stamp_of(island.data)
-    return found if found is not None or not island.before else last_stamp_of(island.before)
+def _written(stamp: bytes | None) -> bytes | None:
+    """A stamp as ISO 8601 has it."""
+    found = None if stamp is None else iso_time(stamp.decode("utf-8", "replace"))
+    return None if found is None else found.encode()

@@ -6,6 +6,7 @@ from collections import Counter
 
 from diagnoser.grammar.moments import iso_time
 from diagnoser.model import ErrorBlock, Sighting
+from diagnoser.scanning.stamps import span
 
 # 2026-11-20T10:15, and of logs that go over months only the hours.
 _MINUTE, _HOUR = 16, 13
@@ -59,8 +60,9 @@ class Tally:
 
     def _span(self, times: list[bytes]) -> None:
         if times:
-            self._first = min(times if self._first is None else (self._first, *times))
-            self._last = max(times if self._last is None else (self._last, *times))
+            first, last = span(times)
+            self._first = first if self._first is None else span((self._first, first))[0]
+            self._last = last if self._last is None else span((self._last, last))[1]
 
     def _coarsen(self) -> None:
         if len(self._times) > _MOST_MINUTES and self._width != _HOUR:
