@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagnoser.composing import composed
 from diagnoser.errors import ExitStatus, InputError
 from diagnoser.grammar import read_blocks
 from diagnoser.reading.encodings import decode
@@ -138,3 +140,15 @@ def test_any_bytes_decode(data: bytes) -> None:
     assert "\0" not in text
     assert "\r" not in text
     text.encode()
+
+
+def test_a_line_of_marks_is_normalised_in_bounded_time() -> None:
+    """Putting a run of combining marks in order takes the square of its length: here a minute."""
+    marks = "\u0301\u0323" * 40_000
+    begun = time.process_time()
+    assert clean_line(f"Zusa\u0308tzlich {marks} Co\u0301digo").endswith(" Código")
+    read_blocks(f"Error code: 1\nMessage: a{marks}", "x")
+    assert composed(f"\uff11 {marks}", "NFKC") == f"1 {marks}"
+    assert time.process_time() - begun < 5
+    # A row of a table is no run of marks.
+    assert clean_line("Co\u0301digo " + "─" * 600) == "Código " + "─" * 600

@@ -6,6 +6,8 @@ import ipaddress
 import re
 import unicodedata
 
+from diagnoser.composing import composed
+
 # RFC 1123 section 2.1; the underscore is not allowed there, but Windows machine names have it.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"0x[0-9a-f]{1,8}|[0-9]{1,10}", re.ASCII | re.IGNORECASE)
@@ -37,7 +39,7 @@ def straighten(text: str) -> str:
     """``text`` as it was before it was pasted: NFKC (full-width letters), without invisible
     characters, with ``hxxp``, ``[.]`` and ``https:// host`` undone. Line breaks stay.
     """
-    plain = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+    plain = composed(text, "NFKC").translate(_INVISIBLE)
     return _DEFANGED.sub(_refang, plain)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
+from diagnoser.composing import composed
 from diagnoser.endpoints.mentions import LONGEST_SHOWN, heading
 from diagnoser.model import Evidence, Recognition
 
@@ -93,7 +93,7 @@ def _fitting(
     text: str,
     is_wanted: Callable[[ErrorRow], bool] = lambda _: True,
 ) -> ErrorRow | None:
-    message = unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE])
+    message = composed(text[:_LONGEST_MESSAGE], "NFKC")
     values: dict[str, list[str]] = {}
     for f in fields:
         values.setdefault(f.key.lower(), []).append(f.value.strip())
@@ -130,7 +130,7 @@ def _recognition(row: ErrorRow, evidence: tuple[Evidence, ...]) -> Recognition:
 def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence, ...]:
     if row.message is None:
         return ()
-    message = unicodedata.normalize("NFKC", text[:_LONGEST_MESSAGE])
+    message = composed(text[:_LONGEST_MESSAGE], "NFKC")
     match = row.message.search(message)
     return (Evidence("message", _whole_words(message, match), str(at)),) if match else ()
 

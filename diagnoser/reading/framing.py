@@ -6,13 +6,13 @@ hits and look at those; the rest of a log is never touched by the grammar.
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from diagnoser.composing import composed
 from diagnoser.model import Location, RawBlock
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _EDGE = BLANKS + ">*•"
 def clean_line(line: str) -> str:
     """``line`` without indentation, trailing blanks, quote marks and bullets; in NFC."""
     bare = line.lstrip(_EDGE).rstrip(BLANKS)
-    return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
+    return composed(bare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from diagnoser.composing import composed
 from diagnoser.reports.naming import (
     TOKEN,
     Kind,
@@ -150,7 +150,7 @@ class Ledger:
 
 def fold(text: str) -> str:
     """The spelling in which names are compared: NFKC, no case, single blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(composed(text, "NFKC").casefold().split())
 
 
 def tokens_in(text: str) -> list[str]:
