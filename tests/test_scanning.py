@@ -6,6 +6,7 @@ import io
 import random
 import re
 import string
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from diagnoser.grammar import FORMS, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors
-from diagnoser.grammar.identity import identity
+from diagnoser.grammar.identity import identity, mask_text
 from diagnoser.model import ErrorBlock
 from diagnoser.reading import locating
 from diagnoser.reading.automaton import MAX_ANCHORS
@@ -249,6 +250,12 @@ def test_nothing_but_times_and_identifiers_is_masked(clock: str, data: st.DataOb
     assert same != masked(f"{HEAD}{write(other)}{clock}\n".encode())
 
 
+def test_an_address_in_front_of_a_clock_is_no_day() -> None:
+    texts = [f"{HEAD}no answer from 192.0.2.{n} 10:20:30\n" for n in (17, 18, 170, 171)]
+    assert len({masked(text.encode()) for text in texts}) == len(texts)
+    assert len({mask_text(text) for text in texts}) == len(texts)
+
+
 def test_the_anchors_fit_the_vector_search() -> None:
     """Beyond 64 patterns the automaton is 15 times slower: whoever adds a form or a language with
     new spellings must say which of them are looked for in large files (``grammar.anchors``)."""
@@ -281,6 +288,42 @@ def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) 
         found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
     assert sum(len(i.data) for i in found) >= 0.9 * len(text)
     assert looks <= (text.count(b"error") + text.count(b"rror:")) // 10
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: 1\n$module: x\n" * 84_000, b"abc\n    Error: 0x5\n" * 71_000]
+)
+def test_a_dense_text_without_times_is_cut_in_linear_time(text: bytes) -> None:
+    """What lies beyond the longest island is looked at for the next, not for this one."""
+    looks = 0
+    end_below = locating._end_below
+
+    def counted(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple[int, bool]:
+        nonlocal looks
+        looks += 1
+        return end_below(buffer, at, filled, spans=spans)
+
+    begun = time.process_time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locating, "_end_below", counted)
+        found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
+    assert sum(len(i.data) for i in found) >= 0.9 * len(text)
+    assert looks <= text.count(b"\n") // 40
+    assert time.process_time() - begun < 4
+
+
+@pytest.mark.parametrize("above", ["", "see the ticket\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_long_text_without_times_is_parted_between_its_blocks(above: str, end: str) -> None:
+    """Nothing says where an entry begins; a chain of several links must not be cut in two."""
+    sample = (FOLDER / "labelled-en-ssl-write.txt").read_text().rstrip("\n") + "\n"
+    text = ((above + sample) * 700).replace("\n", end).encode()
+    assert len(text) > 3 * locating.REACH
+    survey = SURVEYOR.survey(stream_of(text), "x")
+    assert [
+        ([f.name for f in s.block.frames], s.count, s.block.damage) for _, s in survey.sightings
+    ] == [(["307/41", "626/307"], 700, ())]
+    assert (survey.faults, survey.skipped) == ((), ())
 
 
 @pytest.mark.parametrize("within", [False, True])

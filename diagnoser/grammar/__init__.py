@@ -27,6 +27,7 @@ __all__ = [
     "Form",
     "Reading",
     "explain_absence",
+    "last_opening",
     "parse",
     "parse_fields",
     "read_blocks",
@@ -80,6 +81,16 @@ def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
     kept = without_headlines(blocks)
     moments = tuple(_moments(page, kept, first_line - 1))
     return Reading(kept, tuple(skipped), tuple(faults), moments)
+
+
+def last_opening(text: str) -> int | None:
+    """The index of the line that the last block of ``text`` begins with, or of one above it that
+    tells what it is; ``None`` where no block stands above it."""
+    opened = [(b.at.line - 1, b.text.count("\n")) for b in _frames(Page(text, ""), [], 0)]
+    if len(opened) < 2:
+        return None
+    (above, size), (last, _) = opened[-2:]
+    return max(above + size + 1, last - CONTEXT) if above < last else None
 
 
 def _moments(page: Page, blocks: Sequence[ErrorBlock], above: int) -> Iterator[str | None]:

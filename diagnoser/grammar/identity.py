@@ -12,7 +12,8 @@ from diagnoser.model import ErrorBlock
 _CLOCK = r":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d|[ \u202f][AP]M)?"
 _TEXT = re.compile(
     r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
-    rf"|\d{{4}}-\d\d-\d\d[T ]\d\d{_CLOCK}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}},? \d{{1,2}}{_CLOCK}"
+    rf"|\d{{4}}-\d\d-\d\d[T ]\d\d{_CLOCK}"
+    rf"|(?<![\d.])\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}}),? \d{{1,2}}{_CLOCK}"
     r"|#\d+|\b0x[0-9a-f]{9,16}\b"
 )
 # Where in the source or by which task an error was raised is no part of what it is.

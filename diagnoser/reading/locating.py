@@ -20,7 +20,8 @@ from diagnoser.reading.lines import LineCounter
 # Measured: 1 MiB fits the second-level cache; 4 MiB is a tenth slower.
 CHUNK = 1 << 20
 # The longest island, and how far above a hit its line is looked for. An island that is longer
-# belongs to a text without any time stamps and is parted where its hits lie farthest apart.
+# belongs to a text without any time stamps and is parted above its last block, or where its hits
+# lie farthest apart.
 REACH = 128 << 10
 ABOVE = 16 << 10
 _LINES_BELOW = 60
@@ -40,6 +41,8 @@ _HEAD = (
 )
 HEAD = re.compile(_HEAD)
 _NEXT = re.compile(rb"\n(?=" + _HEAD + rb")")
+_LONGEST_HEAD = 64
+_BELOW = re.compile(rb"(?:[^\n]*+\n){%d}" % _LINES_BELOW)
 # From a hit on, an entry of a usual length and the head of the next.
 _REST = re.compile(rb"[^\n]*+\n(?:(?!%b)[^\n]*+\n){0,%d}+(?=%b)" % (_HEAD, _LINES_BELOW - 1, _HEAD))
 _CONTINUED = b"| \t>"
@@ -64,6 +67,8 @@ class Island(NamedTuple):
 # Where the entry ends that begins at an offset of the buffer, if it need not be cut out: who asks
 # for islands knows it already. The last argument is the end of what may be looked at.
 Recognise = Callable[[bytearray, int, int], int | None]
+# Where the last block in some bytes begins, with what stands above it; ``None``: not known.
+Part = Callable[[bytes], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +107,14 @@ class Locator:
         within: bool = False,
         counting: bool = True,
         recognise: Recognise | None = None,
+        last_block: Part | None = None,
     ) -> Iterator[Island | Mark]:
         """What the first ``limit`` bytes of ``stream`` hold; islands come in order.
 
         ``within`` says that the stream begins in the middle of a large text. ``counting`` lines
         doubles the time of a file that is read again as cheaply. The stream's own errors pass
         through. Every island is at most ``REACH`` + ``ABOVE`` long; of entries that ``recognise``
-        takes there is none.
+        takes there is none. What is longer is parted where ``last_block`` says.
         """
         window = _Window(limit, LineCounter() if counting else None)
         pending: list[tuple[int, Anchor]] = []
@@ -127,7 +133,7 @@ class Locator:
             pending += [hit for hit in found if hit[1].mark is None]
             if pending:
                 border = window.filled if window.at_end else window.filled - REACH
-                pending = yield from _cut(window, pending, border, recognise)
+                pending = yield from _cut(window, pending, border, recognise, last_block)
             window.drop(pending[0][0] if pending else window.filled)
             if pending and window.dropped:
                 pending = [(at - window.dropped, anchor) for at, anchor in pending]
@@ -142,6 +148,7 @@ def _cut(
     hits: list[tuple[int, Anchor]],
     border: int,
     recognise: Recognise | None,
+    last_block: Part | None,
 ) -> Generator[Island, None, list[tuple[int, Anchor]]]:
     """Islands of the hits before ``border``; returns the hits that are left."""
     buffer, filled = window.buffer, window.filled
@@ -165,7 +172,7 @@ def _cut(
         beyond = None if rest is None else _beyond(hits, index, rest.end())
         is_closed = rest is not None and beyond is not None
         if rest is None or beyond is None:
-            done, index = _extent(buffer, hits, index, top, filled)
+            done, index = _extent(buffer, hits, index, top, filled, last_block)
         else:
             done, index = rest.end(), beyond
         window.done = done
@@ -186,23 +193,31 @@ def _beyond(hits: list[tuple[int, Anchor]], index: int, end: int) -> int | None:
 
 
 def _extent(
-    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, top: int, filled: int
+    buffer: bytearray,
+    hits: list[tuple[int, Anchor]],
+    index: int,
+    top: int,
+    filled: int,
+    last_block: Part | None,
 ) -> tuple[int, int]:
     """Where the island from ``top`` with the hit at ``index`` ends, and the first hit beyond it."""
     cap = top + REACH
-    end, own = _reach(buffer, hits, index, filled)
+    end, own = _reach(buffer, hits, index, filled, cap)
     index += len(own)
     if end > cap:
-        end = _part(buffer, own, top, cap)
+        floor = buffer.rfind(b"\n", top, cap - REACH // 4) + 1 or cap - REACH // 4
+        at = None if last_block is None else last_block(bytes(buffer[floor:cap]))
+        end = _part(buffer, own, top, cap) if at is None else floor + at
         while index and hits[index - 1][0] >= end:
             index -= 1
     return end, index
 
 
 def _reach(
-    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int
+    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int, cap: int
 ) -> tuple[int, list[int]]:
-    """Where the island of the hit at ``index`` ends, and all the hits that lie in it.
+    """Where the island of the hit at ``index`` ends, and all the hits that lie in it; beyond
+    ``cap``, some place there.
 
     Looked for below the last hit so far, not below each: of a thousand in a text without any time,
     each would search as far as an island may reach.
@@ -217,6 +232,8 @@ def _reach(
             if anchor.spans and _opens(buffer, at):
                 opened = at
         index -= 1
+        if end > cap:
+            return end, own
         last = opened if settled else own[-1]
         if last <= looked or (not settled and end - last >= ABOVE):
             return end, own
@@ -311,18 +328,18 @@ def _end_below(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple
     after it), or after some lines and all the bars that follow; and whether it is an entry that
     ends it."""
     cap = min(filled, at + REACH)
-    stop = _NEXT.search(buffer, at, cap)
+    below = _BELOW.match(buffer, at, cap)
+    # An entry farther down ends nothing, so it is not looked for.
+    end = cap if below is None else min(cap, below.end() + _LONGEST_HEAD)
+    stop = _NEXT.search(buffer, at, end)
     if spans and stop is not None:
-        stop = _NEXT.search(buffer, stop.end(), cap)
+        stop = _NEXT.search(buffer, stop.end(), end)
     if stop is not None:
-        cap = stop.end()
-    if buffer.count(b"\n", at, cap) <= _LINES_BELOW:
-        return cap, stop is not None
-    line = at
-    for _ in range(_LINES_BELOW):
-        line = buffer.find(b"\n", line, cap) + 1
-    bars = _BARS.match(buffer, line, cap)
-    return (bars.end() if bars is not None else line), False
+        return stop.end(), True
+    if below is None:
+        return cap, False
+    bars = _BARS.match(buffer, below.end(), cap)
+    return (bars.end() if bars is not None else below.end()), False
 
 
 def _part(buffer: bytearray, hits: list[int], top: int, cap: int) -> int:

@@ -6,7 +6,8 @@ import re
 
 _GUID_TAIL = rb"[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 _CLOCK_TAIL = rb":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d| [AP]M)?"
-_DAY = rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4},? \d{1,2})"
+# No part of an address: 192.0.2.17 10:15:00.
+_DAY = rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|(?<![\d.])\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}),? \d{1,2})"
 # Each begins with a character that the engine can search for by itself: 1 GB/s instead of 60 MB/s.
 _GUID = re.compile(rb"-(?<=[0-9A-Fa-f]{8}-)" + _GUID_TAIL)
 _CLOCK = re.compile(_CLOCK_TAIL)

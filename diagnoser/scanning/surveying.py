@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.evidence import drop_secrets
-from diagnoser.grammar import FORMS, Reading, read_blocks
+from diagnoser.grammar import FORMS, Reading, last_opening, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors, own_stamps
 from diagnoser.grammar.identity import identity
 from diagnoser.grammar.moments import iso_time
@@ -73,7 +73,12 @@ class Surveyor:
         """All errors of the first ``limit`` bytes. What the stream raises passes through."""
         state = _State(name, self._since, counted=counting)
         located = self._locator.locate(
-            stream, limit, within=within, counting=counting, recognise=state.familiar.end_of
+            stream,
+            limit,
+            within=within,
+            counting=counting,
+            recognise=state.familiar.end_of,
+            last_block=_last_block,
         )
         try:
             for found in located:
@@ -196,6 +201,18 @@ class _State:
             self._earlier + self.familiar.earlier,
             self._counted,
         )
+
+
+def _last_block(data: bytes) -> int | None:
+    """The offset at which the last block of ``data`` begins: it may go on beyond the end."""
+    text = decode(data)
+    line = last_opening(text)
+    if line is None or text.count("\n") != data.count(b"\n"):
+        return None
+    at = 0
+    for _ in range(line):
+        at = data.find(b"\n", at) + 1
+    return at
 
 
 def _written(stamp: bytes | None) -> bytes | None:
