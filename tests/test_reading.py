@@ -113,6 +113,36 @@ def test_asian_code_pages_are_told_apart(label: str, page: str) -> None:
     assert decode(text.encode(page)) == text
 
 
+@pytest.mark.parametrize(
+    ("name", "page", "above"),
+    [
+        ("labelled-ja-ssl-write.txt", "cp932", "バックアップを実行"),
+        ("labelled-ja-ssl-write.txt", "cp932", "backup"),
+        ("labelled-ru-gateway.txt", "cp1251", "Выполнение плана: 100"),
+        ("labelled-es-certificate.txt", "cp1252", "Añadido: 5"),
+    ],
+)
+def test_labels_far_down_tell_the_code_page(name: str, page: str, above: str) -> None:
+    sample = (SAMPLES / name).read_text("utf-8")
+    text = f"2018-08-16T21:00:00:000-03:00 1 I00000000: {above}\n" * 2000 + sample
+    assert decode(text.encode(page)) == text
+
+
+@pytest.mark.parametrize("page", ["cp1251", "cp1252", "cp949", "gbk", "big5"])
+def test_kana_tell_japanese_and_nothing_else_does(page: str) -> None:
+    japanese = "1 I00000000: バックアップを実行\n" * 40
+    assert decode(japanese.encode("cp932")) == japanese
+    text = {
+        "cp1251": "Выполнение плана резервного копирования",
+        "cp1252": "Größe der Übertragung: «où» – ‚ça‘ … ƒ",
+        "cp949": "백업 계획을 실행하는 중입니다",
+        "gbk": "正在执行备份计划 的一是",
+        "big5": "正在執行備份計劃 的一是",
+    }[page]
+    assert "ƒ" in text or "\u30d0" not in decode((text * 40).encode(page))
+    assert page != "cp1252" or decode((text * 40).encode(page)) == text * 40
+
+
 def test_utf8_with_junk_stays_utf8() -> None:
     text = "メッセージ: サーバーに接続できません"
     assert decode(text.encode()[:-1]).startswith(text[:-1])

@@ -9,6 +9,7 @@ blocks can be read.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -25,6 +26,14 @@ _MARKS = (
 # Windows' ANSI pages: Japanese, Korean, Chinese, Cyrillic, Central European, Turkish, Western.
 PAGES = ("cp932", "cp949", "gbk", "big5", "cp1251", "cp1250", "cp1254", "cp1252")
 _SAMPLE = 65536
+# How a labelled block opens: words with a foreign letter, a colon (full-width as Japanese, Chinese
+# and Taiwanese pages have it), a number and nothing else. So much of what follows is looked at.
+_OPENING = re.compile(
+    rb"(?m)^(?=[\t -~]{0,60}[\x80-\xff])[^\n:\d]{1,80}(?::|\x81\x46|\xa3\xba|\xa1\x47)[ \t]{0,8}"
+    rb"\d{1,10}[ \t]{0,8}\r?$"
+)
+_AROUND = 2048
+_FEW = 4
 
 
 def decode(data: bytes) -> str:
@@ -64,7 +73,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    if page := _page(data[:_SAMPLE]):
+    if page := _page(data):
         return data.decode(page, "replace")
     text = data.decode("utf-8", "replace")
     # Mostly UTF-8 with some junk (a cut in mid-character, a foreign byte), or no UTF-8 at all.
@@ -101,7 +110,37 @@ def _anchors(page: str) -> tuple[tuple[bytes, int], ...]:
     return tuple(found.items())
 
 
-def _page(sample: bytes) -> str | None:
+def _page(data: bytes) -> str | None:
+    """By the labels at the beginning, or else by those of whatever opens like a block further on;
+    where there are none, kana tell Japanese."""
+    sample = data[:_SAMPLE]
+    page = _page_of_labels(sample)
+    if page is None and len(data) > _SAMPLE:
+        page = _page_of_labels(_openings(data, _SAMPLE - _AROUND))
+    return page or ("cp932" if _has_kana(sample) else None)
+
+
+def _openings(data: bytes, since: int) -> bytes:
+    found = bytearray()
+    for match in _OPENING.finditer(data, since):
+        found += data[match.start() : match.end() + _AROUND]
+        if len(found) > _SAMPLE:
+            break
+    return bytes(found)
+
+
+def _has_kana(sample: bytes) -> bool:
+    """Whether it reads as Japanese without a fault, and one in ten of its letters is a kana: they
+    begin with bytes that are marks of punctuation elsewhere."""
+    try:
+        text = codecs.getincrementaldecoder("cp932")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    kana = sum("\u3041" <= c <= "\u30fe" for c in text)
+    return kana >= _FEW and kana * 10 >= sum(c > "\x7f" for c in text)
+
+
+def _page_of_labels(sample: bytes) -> str | None:
     def weight(page: str) -> int:
         return sum(n * sample.count(anchor) for anchor, n in _anchors(page))
 
