@@ -7,6 +7,7 @@ import random
 import re
 import string
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity, mask_text
 from diagnoser.model import ErrorBlock
 from diagnoser.reading import locating
-from diagnoser.reading.automaton import MAX_ANCHORS
+from diagnoser.reading.automaton import MAX_ANCHORS, vectored
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Survey, errands, join, place
@@ -258,8 +259,10 @@ def test_an_address_in_front_of_a_clock_is_no_day() -> None:
 
 def test_the_anchors_fit_the_vector_search() -> None:
     """Beyond 64 patterns the automaton is 15 times slower: whoever adds a form or a language with
-    new spellings must say which of them are looked for in large files (``grammar.anchors``)."""
-    assert len(few_anchors(FORMS)) + len(errands.MARKED) <= MAX_ANCHORS
+    new spellings must say which of them are looked for in large files (``grammar.anchors``).
+    Those of less than four bytes are looked for by themselves."""
+    assert vectored((*few_anchors(FORMS), *errands.MARKED)) <= MAX_ANCHORS
+    assert len(few_anchors(FORMS)) + len(errands.MARKED) <= MAX_ANCHORS + 2
     with pytest.raises(ValueError, match="are slow"):
         Locator(all_anchors(FORMS), ())
 
@@ -288,6 +291,31 @@ def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) 
         found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
     assert sum(len(i.data) for i in found) >= 0.9 * len(text)
     assert looks <= (text.count(b"error") + text.count(b"rror:")) // 10
+
+
+LABELS = {
+    "two blanks": "Error  code",
+    "no-break space": "Error\u00a0code",
+    "apostrophe": "Code d’erreur",
+    "decomposed": unicodedata.normalize("NFD", "Código de error"),
+    "decomposed Czech": unicodedata.normalize("NFD", "Kód chyby"),
+    "upper case": "ERROR CODE",
+    "usual": "Código de erro",
+}
+
+
+@pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("above", [0, 90_000])
+def test_a_label_is_found_however_it_is_spelt(label: str, above: int) -> None:
+    """No $module stands below it, so the label alone must be found."""
+    text = "2026-11-20T10:15:14 10060 I00000000: nothing to do, idle\n" * above + (
+        f"{label}: 307\nModule: 626\nMessage: Could not perform SSL_write() call:\n"
+    )
+    assert above == 0 or len(text) > locating.THOROUGH
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    whole = SURVEYOR.survey_whole(text.encode(), "x")
+    for found in (survey, whole):
+        assert [s.block.frames[0].name for _, s in found.sightings] == ["626/307"]
 
 
 @pytest.mark.parametrize(

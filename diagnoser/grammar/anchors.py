@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
+from unicodedata import normalize
 
 from diagnoser import catalog
 from diagnoser.grammar.forms import Form
@@ -19,6 +20,11 @@ from diagnoser.reading.encodings import PAGES
 # Forms with more spellings than this belong to small logs (set-up) or to pastes (a caption).
 _MANY = 10
 _SHORTEST = 5
+_TELLING = 7
+_BLANKS = (" ", "  ", "\u00a0", "\u3000")
+_APOSTROPHES = ("'", "’", "´", "`")
+# Spellings of the most common labels that a large text is searched for too.
+_OTHERWISE = ("RROR CODE", "rror  code", "rror\u00a0code", "ode d’erreur")
 # Pages of the languages whose published blocks have been seen; other labels stand beside $module.
 _COMMON_PAGES = ("cp932", "cp1251", "cp1252")
 
@@ -34,8 +40,10 @@ def few_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
     for label in _labels():
         # Without its first letter a label fits whichever case it begins with.
         stem = label[1:] if len(label) > _SHORTEST else label
-        for data in _encoded(stem, _COMMON_PAGES):
+        for data in _encoded(_constant(stem), _COMMON_PAGES):
             found.setdefault(data, Anchor(data))
+    for spelling in _OTHERWISE:
+        found.setdefault(spelling.encode(), Anchor(spelling.encode()))
     return _distinct(found.values())
 
 
@@ -48,8 +56,9 @@ def all_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
             found.setdefault(text.encode(), _anchor(form, text))
     for label in _labels():
         for spelling in {label, label.capitalize(), label.title(), label.upper()}:
-            for data in _encoded(spelling, PAGES):
-                found.setdefault(data, Anchor(data))
+            for written in _written(spelling):
+                for data in _encoded(written, PAGES):
+                    found.setdefault(data, Anchor(data))
     return _distinct(found.values())
 
 
@@ -66,6 +75,22 @@ def _anchor(form: Form, text: str) -> Anchor:
 
 def _labels() -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for row in catalog.labels() for label in row.code))
+
+
+def _written(label: str) -> set[str]:
+    """A label as a mail client, a word processor or macOS changes it: its blanks, its apostrophes,
+    its accents."""
+    blanks = {label.replace(" ", blank) for blank in _BLANKS}
+    marks = {text.replace("'", mark) for text in blanks for mark in _APOSTROPHES}
+    return marks | {normalize("NFD", text) for text in marks}
+
+
+def _constant(stem: str) -> str:
+    """The longest part of a label that does not change where accents stand by themselves, if
+    there is one that ordinary lines do not hold."""
+    parts = "".join(c if normalize("NFD", c) == c else "\n" for c in stem).split("\n")
+    longest = max(parts, key=len)
+    return longest if " " in longest and len(longest) >= _TELLING else stem
 
 
 def _encoded(text: str, pages: Iterable[str]) -> set[bytes]:

@@ -13,14 +13,16 @@ MAX_FIELDS = 512
 
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
-# What may follow a closing quote: the next name, whole or cut off, or the end of the object.
+# What may follow a closing quote: the next name, whole (in two where a line was wrapped) or cut
+# off, or the end of the object.
 _AFTER_VALUE = re.compile(
-    r"""\s{0,8}(?:,\s{0,8}["'][^"'\n]{1,80}["']\s{0,8}:"""
+    r"""\s{0,8}(?:,\s{0,8}["'](?!["'])[^"'\n]{0,80}(?:\n[^"'\n]{0,80})?["']\s{0,8}:"""
     r"""|,?\s{0,8}\}\s{0,8}\Z"""
     r"""|(?:,\s{0,8}(?:["'][^"'\n]{0,80}["']?)?)?\s{0,8}\Z)"""
 )
 _AFTER_KEY = re.compile(r"\s{0,8}(?::|\Z)")
-_BARE = re.compile(r"[^,}\n]{1,64}")
+# A number may be wrapped too.
+_BARE = re.compile(r"[^,}\n]{1,64}(?:\n[^,}\n:\"']{1,64}(?=\s{0,8}[,}]))?")
 _GAP = re.compile(r"[\s,]*")
 _PLAIN = {quote: re.compile(rf"[^\\\n{quote}]+") for quote in "\"'"}
 _HEX4 = re.compile(r"[0-9a-fA-F]{4}")
@@ -93,7 +95,7 @@ class Scanner:
             value, end = self._nested(at)
         else:
             bare = _BARE.match(text, at)
-            value, end = (bare[0].strip(), bare.end()) if bare else ("", at)
+            value, end = (bare[0].replace("\n", "").strip(), bare.end()) if bare else ("", at)
             # Without a delimiter nobody knows whether 84 was 8443.
             value = value if end < len(text) else None
         if value is None:
