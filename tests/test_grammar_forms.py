@@ -110,6 +110,43 @@ def test_a_tls_failure_belongs_to_the_session_of_its_own_client_only() -> None:
     assert [names(b) for b in read(f"{SESSION}\n{TLS}")] == ["667/400", "OpenSSL/1416F086"]
 
 
+def test_other_lines_may_stand_between_a_tls_failure_and_its_session() -> None:
+    """Several clients write into one log at a time."""
+    info = STAMP.replace("E0000", "I0000") + "cl#4: the connection is being closed"
+    assert [names(b) for b in read(f"{TLS}\n{info}\n{SESSION}")] == ["667/400 OpenSSL/1416F086"]
+    at = "connected to 203.0.113.{}:44445, but failed"
+    one_, two = (SESSION.replace("failed", at.format(n)) for n in (4, 5))
+    other_tls, other = (t.replace("cl#4", "cl#5") for t in (TLS, two))
+    for text in (
+        f"{TLS}\n{other_tls}\n{one_}\n{other}",
+        f"{TLS}\n{other_tls}\n{other}\n{one_}",
+        f"{TLS}\n{info}\n{one_}\n{info}\n{other_tls}\n{info}\n{other}",
+    ):
+        blocks = read(text)
+        assert [names(b) for b in blocks] == ["667/400 OpenSSL/1416F086"] * 2
+        hosts = {"cl#4": "203.0.113.4", "cl#5": "203.0.113.5"}
+        for block in blocks:
+            fields = {f.key: f.value for f in block.frames[0].fields}
+            assert fields["address"] == hosts[fields["client"]]
+            assert block.frames[1].fields[0].value == fields["client"]
+    error = STAMP + "Error 0x2720133: refused\n| port: 1"
+    assert [names(b) for b in read(f"{TLS}\n{error}\n{SESSION}")] == [
+        "667/400 OpenSSL/1416F086",
+        "626/307",
+    ]
+
+
+def test_a_session_far_below_or_of_a_later_failure_is_another() -> None:
+    assert [names(b) for b in read("\n".join([TLS, *[STAMP + "idle"] * 20, SESSION]))] == [
+        "OpenSSL/1416F086",
+        "667/400",
+    ]
+    assert [names(b) for b in read(f"{TLS}\n{TLS}\n{SESSION}")] == [
+        "OpenSSL/1416F086",
+        "667/400 OpenSSL/1416F086",
+    ]
+
+
 def test_a_gateway_may_have_an_ipv6_address() -> None:
     block = one(
         f"{STAMP}cl#1: connected to [2001:db8::7]:44445, but failed to start a session with a"

@@ -293,6 +293,34 @@ def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) 
     assert looks <= (text.count(b"error") + text.count(b"rror:")) // 10
 
 
+@pytest.mark.parametrize("between", [0, 1, 3, 6])
+@pytest.mark.parametrize("clients", [1, 2])
+def test_a_session_is_cut_out_whole(between: int, clients: int) -> None:
+    """Its two lines may stand apart, with those of other clients and other entries between."""
+    stamp = "2026-11-20T10:15:14:123+01:00 5120 {}00000000: "
+    idle = stamp.format("I") + "idle\n"
+    tls = stamp.format("E") + "cl#{}: TLS connect failed with error 'error:14094412:SSL'\n"
+    session = stamp.format("E") + (
+        "cl#{}: connected to 203.0.113.4{}:44445, but failed to start a session with a gateway:"
+        " -3 (Authentication failure)\n"
+    )
+    text = (idle * 40).join(
+        "".join(tls.format(n + c) for c in range(clients))
+        + idle * between
+        + "".join(session.format(n + c, c) for c in range(clients))
+        for n in range(50)
+    )
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    whole = read_blocks(text, "x").blocks
+    assert {len(b.frames) for b in whole} == {2}
+    counts = Counter({identity(s.block): s.count for _, s in survey.sightings})
+    assert counts == Counter(identity(b) for b in whole)
+    for planned in range(0, len(text), 997):
+        if (found := errands.find_border(text[planned:].encode())) is not None:
+            parts = text[: planned + found], text[planned + found :]
+            assert sum(len(read_blocks(part, "x").blocks) for part in parts) == len(whole)
+
+
 LABELS = {
     "two blanks": "Error  code",
     "no-break space": "Error\u00a0code",

@@ -46,7 +46,8 @@ class Form:
 
     Every block of the form holds at least one of ``anchors`` (letter for letter) within its first
     lines, and at most ``above`` lines of it stand above the first anchor: by them a block is found
-    in gigabytes. A block with one of ``spans`` may go on in the next entry of the log. Rare strings
+    in gigabytes. A block with one of ``spans`` may end in one of the next ``SPAN``
+    entries of the log, with another of its anchors. Rare strings
     make good anchors; one that ordinary lines hold makes a scan slow. The labels of the catalogue
     are anchors of labelled and flattened blocks, and of headlines. A framer looks at no more than
     ``CONTEXT`` lines above a block and ``REACH`` below it.
@@ -69,6 +70,8 @@ class Form:
 # How far beyond its block a framer may look, so that a piece of a log frames like the whole.
 CONTEXT = 4
 REACH = 120
+# How many entries may stand between the parts of a block that spans several, and the last of them.
+SPAN = 8
 # Bounds of one block. The longest chain seen has 9 links and some 120 lines.
 MAX_LINES = 1200
 MAX_FRAMES = 64

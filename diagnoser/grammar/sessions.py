@@ -10,7 +10,8 @@
     client  = "cl#" number ":"
 
 The number is one of the public pcs-io library (pcs_error.h), which agents report as module 667.
-The TLS line stands above the session that it ended, and is its cause (KB 62241).
+The TLS line stands above the session that it ended, and is its cause (KB 62241); lines of other
+clients, or about other things, may stand between the two.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from diagnoser.grammar.forms import Framed
+from diagnoser.grammar.forms import SPAN, Framed
 from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.syntax import refuse
 from diagnoser.model import ErrorBlock, ErrorFrame, Field, Location, RawBlock
@@ -46,19 +47,33 @@ _OPENSSL = re.compile(r"error:([0-9A-Fa-f]{8}):")
 
 
 def frame(page: Page) -> Iterator[Framed]:
-    """The failed sessions of a page in order."""
-    end = 0
+    """The failed sessions of a page in order. What stands between the lines of one belongs to
+    other forms."""
+    ended: set[int] = set()
     for index in page.hits(_HIT):
-        if index < end:
+        if index in ended:
+            yield Framed(index, index + 1, None)
             continue
-        end = index + 1
+        last = index
         if (tls := _TLS.search(page.line(index))) is not None:
-            below = _SESSION.search(page.line(end))
-            if below is not None and below["client"] == tls["client"]:
-                end += 1
+            last = _session_below(page, index, tls["client"], ended) or index
+            ended.add(last)
         elif _SESSION.search(page.line(index)) is None:
             continue
-        yield Framed(index, end, page.cut(NAME, index, end))
+        yield Framed(index, index + 1, page.cut(NAME, index, last + 1))
+
+
+def _session_below(page: Page, index: int, client: str, ended: set[int]) -> int | None:
+    """The line of the session that the TLS error of a client at ``index`` ended."""
+    for at in range(index + 1, min(len(page), index + 1 + SPAN)):
+        line = page.line(at)
+        if client not in line or at in ended:
+            continue
+        if (session := _SESSION.search(line)) is not None and session["client"] == client:
+            return at
+        if (other := _TLS.search(line)) is not None and other["client"] == client:
+            return None
+    return None
 
 
 def parse(block: RawBlock) -> ErrorBlock:
@@ -66,11 +81,16 @@ def parse(block: RawBlock) -> ErrorBlock:
     session: ErrorFrame | None = None
     cause: ErrorFrame | None = None
     damage: list[str] = []
+    client: str | None = None
     for row, line in enumerate(block.text.split("\n")):
         at = Location(block.at.source, block.at.line + row)
-        if (found := _SESSION.search(line)) is not None and session is None:
+        found = _SESSION.search(line) or _TLS.search(line)
+        if found is None or client not in (None, found["client"]):
+            continue
+        client = found["client"]
+        if found.re is _SESSION and session is None:
             session = _session(found, at)
-        elif (found := _TLS.search(line)) is not None and cause is None:
+        elif found.re is _TLS and cause is None:
             if not found["error"].rstrip().endswith("'"):
                 damage.append("cut off inside the TLS error")
             cause = _cause(found, at)

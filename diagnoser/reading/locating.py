@@ -27,6 +27,8 @@ ABOVE = 16 << 10
 _LINES_BELOW = 60
 # How far behind the beginning of its entry an anchor stands that is looked for there.
 _NEAR = 256
+# How many lines below an anchor that spans entries the other one stands.
+_SPAN = 8
 # The entry above a block without a time of its own is looked for in so many bytes.
 _BEFORE = 512
 # How much of the beginning of a text is searched for any number of anchors.
@@ -223,22 +225,41 @@ def _reach(
     each would search as far as an island may reach.
     """
     looked, anchor = hits[index]
-    end, settled = _end_below(buffer, looked, filled, spans=anchor.spans)
-    own, opened = [looked], looked
+    end, settled = _end_of(buffer, hits, index, filled)
+    own, opened, number = [looked], looked, index
     while True:
         while (index := index + 1) < len(hits) and hits[index][0] < end:
             at, anchor = hits[index]
             own.append(at)
             if anchor.spans and _opens(buffer, at):
-                opened = at
+                opened, number = at, index
         index -= 1
         if end > cap:
             return end, own
         last = opened if settled else own[-1]
         if last <= looked or (not settled and end - last >= ABOVE):
             return end, own
-        below, settled = _end_below(buffer, last, filled, spans=last == opened)
+        below, settled = _end_of(buffer, hits, number if last == opened else index, filled)
         looked, end = last, max(end, below)
+
+
+def _end_of(
+    buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int
+) -> tuple[int, bool]:
+    """Where what belongs to the hit at ``index`` ends: if it spans entries, below the hit of
+    another kind that closes it and those that were opened meanwhile."""
+    at, anchor = hits[index]
+    if not anchor.spans:
+        return _end_below(buffer, at, filled, spans=False)
+    closed, opened, last = None, 1, at
+    for other, following in hits[index + 1 : index + 1 + 2 * _SPAN]:
+        if opened == 0 or buffer.count(b"\n", last, other) > _SPAN:
+            break
+        if following.spans:
+            opened, last = opened + 1, other
+        else:
+            opened, closed = opened - 1, other
+    return _end_below(buffer, at if closed is None else closed, filled, spans=closed is None)
 
 
 def _mark(window: _Window, at: int, name: str) -> Mark:

@@ -4,6 +4,7 @@ large file."""
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from typing import BinaryIO, cast
 from diagnoser.errors import DiagnoserError, InputError
 from diagnoser.evidence import HEAD, RENDERED, REPORT, Kind, detect, read_bundle
 from diagnoser.grammar import FORMS
+from diagnoser.grammar.forms import SPAN
 from diagnoser.model import Skipped
 from diagnoser.reading.archives import expand, is_packed
 from diagnoser.reading.automaton import Anchor
@@ -100,11 +102,12 @@ def plan(path: str, size: int, jobs: int) -> list[Errand]:
 
 def find_border(data: bytes) -> int | None:
     """Where an entry begins that no error above goes on in."""
-    top = 0
+    tops: deque[int] = deque(maxlen=SPAN)
     for found in _ENTRY.finditer(data):
-        if top and not any(data.find(text, top, found.end()) >= 0 for text in _SPANNING):
-            return found.end()
-        top = found.end()
+        at = found.end()
+        if len(tops) == SPAN and not any(data.find(text, tops[0], at) >= 0 for text in _SPANNING):
+            return at
+        tops.append(at)
     return None
 
 
