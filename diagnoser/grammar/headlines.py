@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyparsing as pp
 
+from diagnoser import catalog
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
 from diagnoser.grammar.lexicon import Part, language_of, words
 from diagnoser.grammar.syntax import run, token
@@ -31,11 +32,20 @@ if TYPE_CHECKING:
 
 NAME = "headline"
 _TERM = r"0x[0-9a-fA-F]{8}(?![0-9a-fA-F])"
-# Not inside JSON ("serCode") and not inside a longer expression.
-_SUM = re.compile(rf"(?<![\"'+]){_TERM}(?:\+{_TERM})+")
 _CAPTIONS = ("code", "código", "codice", "код", "kod", "コード")
 # No module has a number beyond 0x0fff; Windows' own numbers do.
-_AGENTS = r"0x0(?!0{7})[0-9a-fA-F]{7}"
+_AGENTS = r"0x0(?!0{7})[0-9a-fA-F]{7}(?![0-9a-fA-F])"
+# Not inside JSON ("serCode") and not inside a longer expression. Addresses are written so too.
+_SUM = re.compile(
+    rf"(?<![\"'+]){_AGENTS}(?:\+{_AGENTS})*\+(?:{_AGENTS}|0x[89a-fA-F][0-9a-fA-F]{{7}})"
+    r"(?![0-9a-fA-F+])"
+)
+# Words that stand beside a sum of codes where it is an error; anywhere, and in any case.
+_BESIDE = re.compile(
+    r"code|err|fehl|fail|fout|codice|código|kod|код|ошиб|сбой|błąd|chyb|hata|コード|エラー|失敗|错误|"
+    r"錯誤|오류",
+    re.IGNORECASE,
+)
 _GAPS = ("", " ", ": ", ":", "：", "\u00a0", " : ")
 _STATUS = 0x80000000
 
@@ -59,7 +69,34 @@ def frame(page: Page) -> Iterator[Framed]:
     """The headlines of a page in order."""
     found = sorted({*page.hits(_SUM), *page.hits(_single())})
     for index in found:
-        yield Framed(index, index + 1, page.cut(NAME, index, index + 1))
+        if _is_of_agent(page.line(index)):
+            yield Framed(index, index + 1, page.cut(NAME, index, index + 1))
+
+
+@cache
+def _catalogued() -> tuple[frozenset[int], frozenset[int]]:
+    """The codes of module 0 and the modules that the catalogue has."""
+    rows = catalog.errors()
+    return (
+        frozenset(row.code for row in rows if row.module == 0 and row.code is not None),
+        frozenset(row.module for row in rows if row.module is not None),
+    )
+
+
+def _is_of_agent(line: str) -> bool:
+    """Whether the codes of a line can be an agent's, and it says or nothing denies that they are:
+    ``0x00100000+0x0009f000`` is a range of memory."""
+    whole = _SUM.search(line) or re.search(_AGENTS, line)
+    if whole is None:
+        return False
+    terms = [int(term, 16) for term in whole[0].split("+")]
+    numbers = [term for term in terms if term < _STATUS]
+    known, modules = _catalogued()
+    if any(term >> 16 == 0 and term not in known for term in numbers):
+        return False
+    if len(terms) == 1 or _BESIDE.search(line) or whole[0] == line:
+        return True
+    return all(term >> 16 in modules for term in numbers)
 
 
 @cache
