@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -298,3 +299,52 @@ def test_first_and_last_are_told_across_the_end_of_summer_time(tmp_path: Path, a
     first, last = "2018-10-28T02:50:00.000+02:00", "2018-10-28T02:10:00.000+01:00"
     expected = [(1, first, last, apart + 2)]
     assert times_of("scan", str(log)) == times_of("scan", str(tmp_path)) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes in the file system")
+def test_a_pipe_given_as_a_file_is_read_once(tmp_path: Path) -> None:
+    for number, data in enumerate(
+        (block("rs-us1-cloud.acronis.com"), b"idle\n" * 30_000 + block("rs-us1-cloud.acronis.com"))
+    ):
+        pipe = tmp_path / f"pipe{number}"
+        os.mkfifo(pipe)
+        with subprocess.Popen(["sh", "-c", f"cat > {pipe}"], stdin=subprocess.PIPE) as writer:
+            assert writer.stdin is not None
+            feeder = threading.Thread(
+                target=lambda w=writer, d=data: (w.stdin.write(d), w.stdin.close())
+            )
+            feeder.start()
+            done = diagnoser("scan", str(pipe), "--offline", "--format", "json", expect=1)
+            feeder.join()
+        (case,) = json.loads(done.stdout)["cases"]
+        assert case["endpoints"][0]["host"] == "rs-us1-cloud.acronis.com"
+        assert case["block"]["line"] == data.count(b"\n") - ARTICLE.count("\n") + 1
+
+
+def test_what_is_packed_is_read_from_a_pipe_too() -> None:
+    for data, name in (
+        (gzip.compress(block("rs-us1-cloud.acronis.com")), "stdin"),
+        (zipped(**{"a/mms.0.log": block("rs-us1-cloud.acronis.com")}), "stdin!/a/mms.0.log"),
+    ):
+        done = diagnoser("--offline", "--format", "json", given=data, expect=1)
+        (case,) = json.loads(done.stdout)["cases"]
+        assert (case["block"]["source"], case["block"]["line"]) == (name, 1)
+    done = diagnoser("--offline", given=gzip.compress(b"idle\n"), expect=65)
+    assert "no error block in it" in done.stderr
+    done = diagnoser("--offline", given=b"7z\xbc\xaf\x27\x1c" + b"x" * 600, expect=65)
+    assert "left out: stdin: is a 7z archive" in done.stderr
+
+
+def test_archives_that_cannot_be_read_are_listed_with_their_reason(tmp_path: Path) -> None:
+    data = zipped(**{"a.log": block("rs-us1-cloud.acronis.com") * 20})
+    (tmp_path / "cut.zip").write_bytes(data[:-60])
+    (tmp_path / "report.exe").write_bytes(b"MZ" + b"\0" * 3000 + data)
+    (tmp_path / "program.exe").write_bytes(b"MZ" + b"\0" * 3000)
+    done = diagnoser("scan", str(tmp_path), "--offline", "--format", "json", expect=65)
+    told = {Path(s["source"]).name: s["reason"] for s in json.loads(done.stdout)["skipped"]}
+    assert told == {
+        "cut.zip": "damaged archive: its directory, which stands at its end, is missing",
+        "report.exe": "is a program with a zip archive in it, which is not looked into: unpack it",
+    }
+    done = diagnoser("scan", str(tmp_path / "report.exe"), "--offline", expect=65)
+    assert "is a program with a zip archive in it" in done.stderr

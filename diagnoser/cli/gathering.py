@@ -11,7 +11,7 @@ from pathlib import Path
 
 from diagnoser import evidence, probing
 from diagnoser.cli.greeting import greet
-from diagnoser.cli.misreadings import explain_nothing, refuse_packed
+from diagnoser.cli.misreadings import explain_nothing
 from diagnoser.cli.scopes import Scope
 from diagnoser.cli.sweeping import Sweep
 from diagnoser.diagnosis import open_case
@@ -32,16 +32,18 @@ from diagnoser.evidence import (
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
-from diagnoser.reading.archives import is_packed
+from diagnoser.reading.archives import is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.sources import Input, read_file, read_stream
 from diagnoser.scanning import (
     Leftover,
+    Settings,
     Survey,
     build_of,
     drop_headlines,
     notice,
     notice_marks,
+    unpack,
 )
 
 # What the user names and is no larger is read as a whole, as if it had been pasted.
@@ -109,12 +111,15 @@ class Gathering:
                 self._read_stdin(quiet=quiet)
             elif Path(path).is_dir() or _is_large(path):
                 self._scan(path, quiet=quiet)
+            elif Path(path).exists() and not Path(path).is_file():
+                # A pipe gives everything once.
+                self._read_once(read_file(Path(path)))
             else:
                 head = read_file(Path(path), HEAD).data
                 if detect(head) is Kind.CAPTURE:
                     # Read when the errors are known, and as a stream: captures are large.
                     self._captures.append((path, None))
-                elif is_packed(head):
+                elif is_packed(head) or may_unpack_itself(head):
                     self._scan(path, quiet=quiet)
                 else:
                     self._read_text(read_file(Path(path)), _written(Path(path)))
@@ -217,10 +222,26 @@ class Gathering:
     def _read_stdin(self, *, quiet: bool) -> None:
         if sys.stdin.isatty() and not quiet:
             greet(self._language)
-        source = read_stream(sys.stdin.buffer, "stdin")
-        if detect(source.data[:HEAD]) is not Kind.CAPTURE:
-            refuse_packed(source.data, source.source)
-        self._read_text(source, datetime.now(UTC))
+        self._read_once(read_stream(sys.stdin.buffer, "stdin"))
+
+    def _read_once(self, source: Input) -> None:
+        """What cannot be opened again, whatever it is."""
+        head = source.data[:HEAD]
+        if detect(head) is Kind.CAPTURE or not is_packed(head):
+            self._read_text(source, datetime.now(UTC))
+            return
+        self.skipped += source.skipped
+        before = self._size()
+        for found in unpack(source.data, source.source, Settings(self._scope.since)):
+            self._take(found, source.source)
+        if self._size() == before:
+            self.faults.append(
+                InputError(
+                    f"{source.source}: no error block in it",
+                    hint="give the agent's logs, or paste the error: diagnoser",
+                    status=ExitStatus.NO_ERROR_BLOCK,
+                )
+            )
 
     def _read_text(
         self, source: Input, at: datetime, *, alone: bool = True, errors: bool = True

@@ -8,7 +8,6 @@ import shlex
 from diagnoser.catalog import words
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.grammar import explain_absence
-from diagnoser.reading.archives import is_packed
 
 _HEAD = 4096
 _LONGEST_CODE = 300
@@ -19,15 +18,6 @@ _NUMBER = re.compile(r"(?<!\w)(?:0x[0-9A-Fa-f]{7,8}|[EW][0-9A-Fa-f]{8})(?!\w)")
 _INFORMATION = re.compile(
     r"\bI[0-9A-F]{8}:|^[ \t|]*trace level:[ \t]*(?:information|debug|verbose)", re.IGNORECASE
 )
-
-
-def refuse_packed(data: bytes, source: str) -> None:
-    """Raises ``InputError`` for an archive on stdin, whose members could not be named."""
-    if is_packed(data[:512]):
-        raise InputError(
-            f"{source}: a compressed file or an archive",
-            hint="give its name: diagnoser scan FILE",
-        )
 
 
 def explain_nothing(text: str, source: str) -> DiagnoserError:

@@ -21,6 +21,8 @@ from diagnoser.model import Skipped
 from diagnoser.reading.inflating import Damaged, Decompressor, Limits, Pipe, TooLarge, inflate
 
 _HEAD = 512
+# The end of a zip archive's directory, with the longest comment.
+_DIRECTORY_END = 22 + 0xFFFF
 _BEFORE_A_MEMBER = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
@@ -90,6 +92,21 @@ def is_packed(head: bytes) -> bool:
         or any(head.startswith(magic) for magic, _ in _FOREIGN)
         or head[257:262] == b"ustar"
     )
+
+
+def may_unpack_itself(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is a program: Windows unpacks system reports so."""
+    return head.startswith((b"MZ", b"\x7fELF"))
+
+
+def holds_zip(stream: BinaryIO) -> bool:
+    """Whether the directory of a zip archive stands at the end of ``stream``; its place stays."""
+    place = stream.tell()
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _DIRECTORY_END))
+    found = stream.read(_DIRECTORY_END).rfind(b"PK\x05\x06") >= 0
+    stream.seek(place)
+    return found
 
 
 def expand(
@@ -248,7 +265,11 @@ def _zip(
             else:
                 file = cast("BinaryIO", aside)
                 _put_aside(head, stream, file, limits)
-            with zipfile.ZipFile(file) as archive:
+            try:
+                archive = zipfile.ZipFile(file)
+            except zipfile.BadZipFile as error:
+                raise Damaged("its directory, which stands at its end, is missing") from error
+            with archive:
                 yield from _members(archive, name, limits, depth)
         except TooLarge as error:
             yield Skipped(name, str(error))

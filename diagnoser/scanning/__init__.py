@@ -4,7 +4,7 @@ What a scan knows of one text is a :class:`Survey`; it travels between processes
 of the parts of one large text are joined in their order.
 """
 
-from diagnoser.scanning.errands import Errand, Leftover, Settings, plan, run
+from diagnoser.scanning.errands import Errand, Leftover, Settings, plan, run, unpack
 from diagnoser.scanning.placing import drop_headlines, join, place
 from diagnoser.scanning.pool import run_all
 from diagnoser.scanning.surroundings import build_of, notice, notice_marks
@@ -24,4 +24,5 @@ __all__ = [
     "plan",
     "run",
     "run_all",
+    "unpack",
 ]

@@ -3,6 +3,7 @@ large file."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from diagnoser.evidence import HEAD, RENDERED, REPORT, Kind, detect, read_bundle
 from diagnoser.grammar import FORMS
 from diagnoser.grammar.forms import SPAN
 from diagnoser.model import Skipped
-from diagnoser.reading.archives import expand, is_packed
+from diagnoser.reading.archives import expand, holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import narrowed, wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
@@ -142,10 +143,19 @@ def run(
     return found
 
 
+def unpack(data: bytes, name: str, settings: Settings) -> list[Found]:
+    """What an archive or a compressed text holds that is in memory; never raises for it."""
+    stream = io.BytesIO(data)
+    return list(_whole(stream, stream, name, settings))
+
+
 def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> Iterator[Found]:
     head = file.read(HEAD)
     file.seek(0)
     if not is_packed(head):
+        if may_unpack_itself(head) and holds_zip(file):
+            reason = "is a program with a zip archive in it, which is not looked into: unpack it"
+            yield Skipped(path, reason)
         yield from _text(head, stream, path, settings, is_file=True)
         return
     if (report := read_bundle(file)) is not None:
