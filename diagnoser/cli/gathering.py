@@ -32,9 +32,9 @@ from diagnoser.evidence import (
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
-from diagnoser.reading.archives import is_packed, may_unpack_itself
+from diagnoser.reading.archives import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
-from diagnoser.reading.sources import Input, read_file, read_stream
+from diagnoser.reading.sources import Input, open_file, read_file, read_stream
 from diagnoser.scanning import (
     Leftover,
     Settings,
@@ -119,7 +119,7 @@ class Gathering:
                 if detect(head) is Kind.CAPTURE:
                     # Read when the errors are known, and as a stream: captures are large.
                     self._captures.append((path, None))
-                elif is_packed(head) or may_unpack_itself(head):
+                elif is_packed(head) or _unpacks_itself(path, head):
                     self._scan(path, quiet=quiet)
                 else:
                     self._read_text(read_file(Path(path)), _written(Path(path)))
@@ -296,6 +296,13 @@ def _is_large(path: str) -> bool:
         return Path(path).stat().st_size > _SMALL
     except (OSError, ValueError):
         return False
+
+
+def _unpacks_itself(path: str, head: bytes) -> bool:
+    if not may_unpack_itself(head):
+        return False
+    with open_file(Path(path)) as stream:
+        return holds_zip(stream)
 
 
 def _written(path: Path) -> datetime:

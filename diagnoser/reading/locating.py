@@ -120,6 +120,7 @@ class Locator:
         """
         window = _Window(limit, LineCounter() if counting else None)
         pending: list[tuple[int, Anchor]] = []
+        marked: list[tuple[int, Anchor]] = []
         thorough = 0 if within else THOROUGH
         while not window.at_end:
             begun = window.base + window.filled
@@ -130,15 +131,21 @@ class Locator:
             automaton = self._every if begun < thorough else self._few
             # What ends in the part searched before was found then.
             found = automaton.search(window.view(since), since, fresh)
-            for at, anchor in [hit for hit in found if hit[1].mark is not None]:
+            marked += [hit for hit in found if hit[1].mark is not None]
+            while marked and _has_line(window, marked[0][0]):
+                at, anchor = marked.pop(0)
                 yield _mark(window, at, anchor.mark or "")
             pending += [hit for hit in found if hit[1].mark is None]
             if pending:
                 border = window.filled if window.at_end else window.filled - REACH
                 pending = yield from _cut(window, pending, border, recognise, last_block)
-            window.drop(pending[0][0] if pending else window.filled)
-            if pending and window.dropped:
-                pending = [(at - window.dropped, anchor) for at, anchor in pending]
+            window.drop(
+                min((hits[0][0] for hits in (pending, marked) if hits), default=window.filled)
+            )
+            pending, marked = (
+                [(at - window.dropped, anchor) for at, anchor in hits] if window.dropped else hits
+                for hits in (pending, marked)
+            )
 
     def _is_own(self, window: _Window) -> bool:
         end = min(window.filled, _FIRST)
@@ -260,6 +267,12 @@ def _end_of(
         else:
             opened, closed = opened - 1, other
     return _end_below(buffer, at if closed is None else closed, filled, spans=closed is None)
+
+
+def _has_line(window: _Window, at: int) -> bool:
+    """Whether the line of a mark is in memory to its end, or as far as it is read."""
+    seen = window.filled - at
+    return window.at_end or seen >= ABOVE or window.buffer.find(b"\n", at, window.filled) >= 0
 
 
 def _mark(window: _Window, at: int, name: str) -> Mark:
