@@ -150,10 +150,10 @@ REAL = {
         "mitmproxy",
     ),
     "mitmproxy-asked-and-named-as-ca-file": Met(
-        # --ca-file says that this CA is meant to be there; its name says what it is.
+        # --ca-file says nothing of this machine's store, nor of a role whose issuer is proven public.
         Visit(proxy=f"http://{REGULAR}", clock=None),
         Expected(
-            Stage.VERIFY, Condition.MET, "intercepted-and-trusted-here",
+            Stage.VERIFY, Condition.MET, "tls-intercepted",
             evidence={"issuer_is_interceptor": "mitmproxy", "verify_role": "X509_V_OK (0)"},
             excluded=(*NEAR, "box-certificate", *CHAIN), accuses=True,
         ),

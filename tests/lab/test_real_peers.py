@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pki
@@ -73,13 +74,12 @@ def visit(
     *,
     role: Role = Role.MANAGEMENT,
     credentials: ClientCredentials | None = None,
+    at: datetime = pki.NOW,
 ) -> ProbeResult:
     name = pki.STORAGE_HOST if role is Role.STORAGE else pki.HOST
     endpoint = Endpoint("127.0.0.1", port, role, name, role is Role.STORAGE, Transport.TLS)
     network = SystemNetwork()
-    return run(
-        [endpoint], network=network, trust=trust, credentials=credentials, now=lambda: pki.NOW
-    )[0]
+    return run([endpoint], network=network, trust=trust, credentials=credentials, now=lambda: at)[0]
 
 
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="no openssl program on PATH")
@@ -236,7 +236,8 @@ def test_mitmproxy_before_a_management_endpoint_is_seen_minting(
         anchored = Trust(
             (tmp_path / "mitmproxy-ca-cert.pem").read_bytes(), pki.public_root().pem, None
         )
-        trusted_here = visit(port, anchored)
+        # mitmproxy's own CA is as old as this test.
+        trusted_here = visit(port, anchored, at=datetime.now(UTC))
     assert result.stage(Stage.HANDSHAKE).condition is Condition.MET
     assert result.stage(Stage.VERIFY).condition is Condition.CERTIFICATE_REJECTED
     assert result.tls is not None
