@@ -18,6 +18,7 @@ from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.roster import FORMS
+from diagnoser.grammar.wrapping import unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
 
@@ -65,7 +66,7 @@ def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
     with. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and more are listed
     as skipped.
     """
-    page = Page(text, source)
+    page = Page(unwrap(text), source)
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []

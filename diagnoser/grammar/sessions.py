@@ -36,7 +36,7 @@ ANCHORS = (TLS, SESSION)
 
 _PCS = 667
 _CLIENT = r"(?P<client>cl#\d{1,10}): "
-_HIT = re.compile(f"{TLS} '|{SESSION}: -[0-9]")
+_HIT = re.compile(f"{TLS} '|{SESSION}: -[0-9]".replace(" ", "[ \u00a0]"))
 _TLS = re.compile(rf"{_CLIENT}(?P<said>{TLS} '(?P<error>.*))")
 _SESSION = re.compile(
     rf"{_CLIENT}(?P<said>(?:connected to (?P<host>\[[0-9a-fA-F:.%]{{2,60}}\]|[^\s:\[\],]{{1,253}}|"
@@ -55,18 +55,22 @@ def frame(page: Page) -> Iterator[Framed]:
             yield Framed(index, index + 1, None)
             continue
         last = index
-        if (tls := _TLS.search(page.line(index))) is not None:
+        if (tls := _TLS.search(_line(page, index))) is not None:
             last = _session_below(page, index, tls["client"], ended) or index
             ended.add(last)
-        elif _SESSION.search(page.line(index)) is None:
+        elif _SESSION.search(_line(page, index)) is None:
             continue
         yield Framed(index, index + 1, page.cut(NAME, index, last + 1))
+
+
+def _line(page: Page, index: int) -> str:
+    return page.line(index).replace("\u00a0", " ")
 
 
 def _session_below(page: Page, index: int, client: str, ended: set[int]) -> int | None:
     """The line of the session that the TLS error of a client at ``index`` ended."""
     for at in range(index + 1, min(len(page), index + 1 + SPAN)):
-        line = page.line(at)
+        line = _line(page, at)
         if client not in line or at in ended:
             continue
         if (session := _SESSION.search(line)) is not None and session["client"] == client:
@@ -76,13 +80,19 @@ def _session_below(page: Page, index: int, client: str, ended: set[int]) -> int 
     return None
 
 
+def is_whole(line: str) -> bool:
+    """Whether a line says all that a session or a TLS failure does."""
+    plain = line.replace("\u00a0", " ")
+    return _SESSION.search(plain) is not None or _TLS.search(plain) is not None
+
+
 def parse(block: RawBlock) -> ErrorBlock:
     """One failed session. Raises ``BlockSyntaxError``."""
     session: ErrorFrame | None = None
     cause: ErrorFrame | None = None
     damage: list[str] = []
     client: str | None = None
-    for row, line in enumerate(block.text.split("\n")):
+    for row, line in enumerate(block.text.replace("\u00a0", " ").split("\n")):
         at = Location(block.at.source, block.at.line + row)
         found = _SESSION.search(line) or _TLS.search(line)
         if found is None or client not in (None, found["client"]):
