@@ -293,6 +293,20 @@ def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) 
     assert looks <= (text.count(b"error") + text.count(b"rror:")) // 10
 
 
+@pytest.mark.parametrize("lines", [10, 59, 60, 61, 100, 115])
+def test_a_link_below_a_long_message_is_no_error_of_its_own(lines: int) -> None:
+    message = "".join(f"a line {n} of what the server answered\n" for n in range(lines))
+    text = (
+        f"{line(random.Random(1)) * 9}Error code: 41\nModule: 307\nMessage: It failed:\n{message}"
+        "------------------------\nError code: 307\nModule: 626\nMessage: Could not\n"
+        f"------------------------\n{line(random.Random(2)) * 9}"
+    )
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    whole = read_blocks(text, "x").blocks
+    assert told([s.block for _, s in survey.sightings]) == told(list(whole))
+    assert [len(b.frames) for b in whole] == [2]
+
+
 @pytest.mark.parametrize("between", [0, 1, 3, 6])
 @pytest.mark.parametrize("clients", [1, 2])
 def test_a_session_is_cut_out_whole(between: int, clients: int) -> None:

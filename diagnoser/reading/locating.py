@@ -240,6 +240,10 @@ def _reach(
             own.append(at)
             if anchor.spans and _opens(buffer, at):
                 opened, number = at, index
+        if not settled and index < len(hits) and _is_near(buffer, end, hits[index][0], cap):
+            end = hits[index][0] + 1
+            index -= 1
+            continue
         index -= 1
         if end > cap:
             return end, own
@@ -248,6 +252,14 @@ def _reach(
             return end, own
         below, settled = _end_of(buffer, hits, number if last == opened else index, filled)
         looked, end = last, max(end, below)
+
+
+def _is_near(buffer: bytearray, end: int, at: int, cap: int) -> bool:
+    """Whether a hit some lines below an island may be the next link of a chain whose message is
+    long: nothing begins an entry between."""
+    if at > cap or buffer.count(b"\n", end, at) > _LINES_BELOW:
+        return False
+    return _NEXT.search(buffer, max(0, end - 1), at) is None
 
 
 def _end_of(
