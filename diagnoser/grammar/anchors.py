@@ -26,7 +26,7 @@ _APOSTROPHES = ("'", "’", "´", "`")
 # Spellings of the most common labels that a large text is searched for too.
 _OTHERWISE = ("RROR CODE", "rror  code", "rror\u00a0code", "ode d’erreur")
 # Pages of the languages whose published blocks have been seen; other labels stand beside $module.
-_COMMON_PAGES = ("cp932", "cp1251", "cp1252")
+_COMMON_PAGES = ("cp1251", "cp1252", "cp932")
 
 
 @cache
@@ -40,7 +40,8 @@ def few_anchors(forms: tuple[Form, ...]) -> tuple[Anchor, ...]:
     for label in _labels():
         # Without its first letter a label fits whichever case it begins with.
         stem = label[1:] if len(label) > _SHORTEST else label
-        for data in _encoded(_constant(stem), _COMMON_PAGES):
+        constant = _constant(stem)
+        for data in _encoded(constant, _own_page(constant)):
             found.setdefault(data, Anchor(data))
     for spelling in _OTHERWISE:
         found.setdefault(spelling.encode(), Anchor(spelling.encode()))
@@ -93,6 +94,18 @@ def _constant(stem: str) -> str:
     return longest if " " in longest and len(longest) >= _TELLING else stem
 
 
+def _own_page(label: str) -> tuple[str, ...]:
+    """The first of the common pages that has its letters: Japan's has Cyrillic ones too, but who
+    writes Russian on it?"""
+    for page in _COMMON_PAGES:
+        try:
+            label.encode(page)
+        except UnicodeEncodeError:
+            continue
+        return (page,)
+    return ()
+
+
 def _encoded(text: str, pages: Iterable[str]) -> set[bytes]:
     found = {text.encode()}
     if not text.isascii():
@@ -113,7 +126,7 @@ def _merged(texts: tuple[str, ...]) -> list[str]:
     for text in texts:
         for index, known in enumerate(found):
             ending = _common_ending(text, known)
-            if len(ending) >= _SHORTEST:
+            if len(ending.encode()) >= _SHORTEST:
                 found[index] = ending
                 break
         else:

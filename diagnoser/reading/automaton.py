@@ -29,11 +29,6 @@ class Anchor:
     spans: bool = False
 
 
-def vectored(anchors: Sequence[Anchor]) -> int:
-    """How many of some anchors the vector search looks for: not the short ones."""
-    return sum(len(anchor.text) >= _FULL for anchor in anchors)
-
-
 class Automaton:
     """Aho-Corasick automata that give the anchors themselves, in the order of their places.
 
@@ -42,7 +37,7 @@ class Automaton:
     """
 
     def __init__(self, anchors: Sequence[Anchor]) -> None:
-        few = vectored(anchors) <= MAX_ANCHORS
+        few = len(anchors) <= MAX_ANCHORS
         groups: dict[bytes, list[Anchor]] = {}
         for anchor in anchors:
             short = few and len(anchor.text) < _FULL
