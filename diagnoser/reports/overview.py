@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from diagnoser.catalog import Words
 from diagnoser.model import Category, Diagnosis, Report, Standing
+from diagnoser.reports.measuring import shorten
 from diagnoser.reports.outline import mark
 from diagnoser.reports.pictures import moment
 from diagnoser.reports.unnamed import name_unnamed
 from diagnoser.reports.wording import standing_of, tell
+
+_LONGEST_ERROR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,14 @@ def _last(diagnosis: Diagnosis) -> str:
 
 
 def _target(diagnosis: Diagnosis, words: Words) -> str:
-    """The first endpoint, how many there are besides, or the error that names none."""
-    case = diagnosis.case
-    if not case.endpoints:
-        return case.block.root.name if case.block is not None else ""
-    first = name_unnamed(str(case.endpoints[0]), case.endpoints, words)
-    others = len(case.endpoints) - 1
-    return f"{first} (+{others})" if others else first
+    """The first endpoint and how many there are besides; then the error at the root."""
+    case, parts = diagnosis.case, []
+    if case.endpoints:
+        first = name_unnamed(str(case.endpoints[0]), case.endpoints, words)
+        others = len(case.endpoints) - 1
+        parts.append(f"{first} (+{others})" if others else first)
+    if case.block is not None:
+        root = case.block.root
+        said = (root.message or "").partition("\n")[0].strip()
+        parts.append(shorten(f"{root.name} {said}".strip(), _LONGEST_ERROR))
+    return " · ".join(parts)

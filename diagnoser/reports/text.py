@@ -8,13 +8,14 @@ from itertools import zip_longest
 
 from diagnoser.catalog import Words
 from diagnoser.model import Report, Skipped
-from diagnoser.reports.measuring import Layout, columns
+from diagnoser.reports.measuring import Layout, columns, shorten
 from diagnoser.reports.outline import Outline, Section, outline
 from diagnoser.reports.overview import Overview, overview
 from diagnoser.reports.phrasing import translated
 
 _MARGIN = 2
 _RULE = 72
+_NARROWEST = 20
 # Listed on demand: together they are a third of a report.
 _COUNTED = ("ruled_out", "open")
 _PLAIN = Layout()
@@ -61,7 +62,8 @@ def _overview(found: Overview, room: int, words: Words) -> str:
         count = f"{row.count:>{widest}} ×  " if any(r.count > 1 for r in rows) else ""
         when = f"{row.last:<{last}}  " if last else ""
         head = f"{number:>{len(str(len(rows)))}}  {row.mark:<2}  {count}{when}"
-        lines += _wrap(head, " · ".join(x for x in (row.title, row.target) if x), room)
+        told = " · ".join(x for x in (row.title, row.target) if x)
+        lines.append(head + shorten(told, max(_NARROWEST, room - columns(head))))
     return "\n".join(lines) + "\n"
 
 
