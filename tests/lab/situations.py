@@ -165,6 +165,11 @@ class Expected:
                 assert answer.finding(rule).standing not in telling, rule
 
 
+def _signal(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
+
+
 class Lab:
     """One network and mount namespace; see the module."""
 
@@ -183,13 +188,13 @@ class Lab:
     def close(self) -> None:
         """End every program of the lab; the namespaces go with the last of them."""
         for program in reversed(self._programs):
-            program.send_signal(signal.SIGTERM)
+            _signal(program, signal.SIGTERM)
         for program in self._programs:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 program.wait(5)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
+            # Whatever of its group outlived it: faketime stands between nginx and the signal.
+            _signal(program, signal.SIGKILL)
+            program.wait()
         self._holder.communicate()
 
     def _inside(self, command: Sequence[str]) -> list[str]:
@@ -219,6 +224,7 @@ class Lab:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
+                start_new_session=True,
                 # nginx clears its environment, where libfaketime looks again after ten seconds.
                 env={**os.environ, "TZ": "UTC", "FAKETIME_CACHE_DURATION": "86400"},
             )
