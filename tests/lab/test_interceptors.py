@@ -141,7 +141,7 @@ UNASKED = intercepted(certificate_request="none", excluded=("client-certificate-
 STORAGE_VISIT = Visit(host=STORAGE, port=44445, shown=presenting(pki.client()), clock=None)
 
 REAL = {
-    "nobody-between": Met(Visit(clock=None), healthy()),
+    "nobody-between": Met(Visit(), healthy()),
     "squid-that-only-tunnels": Met(Visit(proxy=f"http://{PLAIN}"), healthy()),
     "mitmproxy-asked": Met(Visit(proxy=f"http://{REGULAR}", clock=None), BY_MITMPROXY),
     "mitmproxy-asked-and-trusted-here": Met(
