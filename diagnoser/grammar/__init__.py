@@ -66,7 +66,17 @@ def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
     with. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and more are listed
     as skipped.
     """
-    page = Page(unwrap(text), source)
+    joined = unwrap(text)
+    if joined is not text:
+        reading = _read(joined, source, first_line)
+        # A fault shows the line that it is in as the reader has it.
+        if not reading.faults:
+            return reading
+    return _read(text, source, first_line)
+
+
+def _read(text: str, source: str, first_line: int) -> Reading:
+    page = Page(text, source)
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []

@@ -38,8 +38,8 @@ _FULL = 3
 _QUOTE = re.compile(r"[> \t\u00a0]*>[ \u00a0]?")
 # A bar behind the number, on its line or on the next but not first in it: one line holds the block.
 _FOLDED = re.compile(
-    r"(?:[Ee]rror|[Ff]ehler)(?:[ \u00a0]|[ \u00a0]?\n[> \t]*)0x[0-9a-fA-F]{1,8}"
-    r"[^\n|]*(?:\n[> \t]*[^\n|\s>][^\n|]*)?\|"
+    r"(?:[Ee]rror|[Ff]ehler)(?:[ \u00a0]|[ \u00a0]?\n[> \t]{0,16})0x[0-9a-fA-F]{1,8}"
+    r"[^\n|]{0,500}(?:\n[> \t]{0,16}[^\n|\s>][^\n|]{0,500})?\|"
 )
 _MODULE_ENDS = re.compile(r"\$module\s{0,2}:\s{0,2}\S+\s*\Z")
 _CLIENT = re.compile("cl#")
@@ -57,25 +57,24 @@ def unwrap(text: str) -> str:
     """``text`` with wrapped errors on one line again; mostly ``text`` itself."""
     if len(text) > _LARGEST or not any(pattern.search(text) for pattern, _ in _patterns()):
         return text
-    if _DOCUMENT.search(text):
-        text = _with_whole_strings(text)
-    lines = text.split("\n")
-    found = list(_units(text, lines))
+    lines = (_with_whole_strings(text) if _DOCUMENT.search(text) else text).split("\n")
+    found = list(_units("\n".join(lines), lines))
     width = _terminal(lines)
     # A line that goes on before it is full was wrapped at a blank, and so were the others.
     if any(len(part) < (width or 0) for _, parts in found for part in parts[:-1]):
         width = None
-    past = changed = 0
+    past = 0
     for first, parts in found:
         if first < past:
             continue
-        joined = rejoin(parts, width)
-        if joined is not None:
-            lines[first : first + len(parts)] = [joined] + [""] * (len(parts) - 1)
-            past, changed = first + len(parts), changed + 1
+        whole = rejoin(parts, width)
+        if whole is not None:
+            lines[first : first + len(parts)] = [whole] + [""] * (len(parts) - 1)
+            past = first + len(parts)
     if width is not None:
-        changed += _join_parts(lines, width)
-    return "\n".join(lines) if changed else text
+        _join_parts(lines, width)
+    joined = "\n".join(lines)
+    return text if joined == text else joined
 
 
 def _units(text: str, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -98,10 +97,10 @@ def _terminal(lines: list[str]) -> int | None:
     return width if _NARROW <= width <= _WIDE and full >= _FULL else None
 
 
-def _join_parts(lines: list[str], width: int) -> int:
+def _join_parts(lines: list[str], width: int) -> None:
     """Joins the fields and messages of labelled blocks: half of a host name in them would be
-    another host. How many there were."""
-    count = past = 0
+    another host."""
+    past = 0
     for first in range(len(lines)):
         bare = [_unquoted(lines[first])]
         if first < past or len(bare[0]) != width or not _part_of(bare[0]) & _LONG_PARTS:
@@ -114,8 +113,6 @@ def _join_parts(lines: list[str], width: int) -> int:
             bare.append(following)
             past += 1
         lines[first:past] = ["".join(bare)] + [""] * (len(bare) - 1)
-        count += len(bare) > 1
-    return count
 
 
 def _part_of(line: str) -> frozenset[Part]:
