@@ -59,14 +59,17 @@ def parse(block: RawBlock) -> ErrorBlock:
     return _PARSERS[block.form](block)
 
 
-def read_blocks(text: str, source: str, first_line: int = 1) -> Reading:
+def read_blocks(
+    text: str, source: str, first_line: int = 1, *, may_be_wrapped: bool = True
+) -> Reading:
     """Frames ``text`` and parses every block. Never raises.
 
     ``source`` is the name that locations show, ``first_line`` the line of it that ``text`` begins
-    with. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and more are listed
-    as skipped.
+    with. No program wraps its log, so a piece of one need not be asked whether it is
+    ``may_be_wrapped``. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and
+    more are listed as skipped.
     """
-    joined = unwrap(text)
+    joined = unwrap(text) if may_be_wrapped else text
     if joined is not text:
         reading = _read(joined, source, first_line)
         # A fault shows the line that it is in as the reader has it.

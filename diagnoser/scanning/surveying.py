@@ -95,7 +95,7 @@ class Surveyor:
     def survey_whole(self, data: bytes, name: str) -> Survey:
         """All errors of a small text, read as one where anything in it may be an error: what
         stands around a block (its card, blank lines) tells more than an island shows."""
-        state = _State(name, self._since, counted=True)
+        state = _State(name, self._since, counted=True, whole=True)
         found = list(self._locator.locate(io.BytesIO(data)))
         state.marks += [m for m in found if isinstance(m, Mark)][:_MAX_MARKS]
         if len(state.marks) < len(found):
@@ -107,8 +107,8 @@ class _State:
     """What was found so far. Entries that are known by the hash of their bytes are only counted:
     the hash is keyed anew in every run, so nobody can prepare two that collide."""
 
-    def __init__(self, name: str, since: str | None, *, counted: bool) -> None:
-        self.name, self._counted = name, counted
+    def __init__(self, name: str, since: str | None, *, counted: bool, whole: bool = False) -> None:
+        self.name, self._counted, self._whole = name, counted, whole
         self.since = None if since is None else since.encode()
         self.familiar = Familiar(self.since)
         self.marks: list[Mark] = []
@@ -148,7 +148,12 @@ class _State:
             self._known[key] = tallies, is_timed
 
     def _parse(self, island: Island, exact: int, masked: int) -> None:
-        reading = read_blocks(drop_secrets(decode(island.data)), self.name, island.line or 1)
+        reading = read_blocks(
+            drop_secrets(decode(island.data)),
+            self.name,
+            island.line or 1,
+            may_be_wrapped=self._whole,
+        )
         self._keep(reading, island.offset)
         tallies = []
         above = _written(last_stamp_of(island.before))
