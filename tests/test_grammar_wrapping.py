@@ -130,6 +130,9 @@ def test_what_does_not_look_wrapped_is_left(lines: list[str]) -> None:
         "Error 0x2720133: refused\n| line: 0x1\n| host: a | b\n| $module: x\n",
         "2026-11-20T10:15:14 cl#1: connected\n2026-11-20T10:15:15 cl#1: closed\n",
         '{\n  "origin": {\n    "code": 1\n  }\n}\n',
+        '{"level":"error","msg":"cut off\n2026-11-20T10:15:14 x: {"origin":{"code":1}}\n',
+        # A line that is cut off does not swallow the beginning of the next.
+        '{"origin":{"code":1}}\n{"level":"error","msg":"cut off\n{"level":"info","msg":"x"}\n',
     ],
 )
 def test_what_was_not_wrapped_is_not_joined(text: str) -> None:

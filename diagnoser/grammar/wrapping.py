@@ -123,17 +123,23 @@ def _part_of(line: str) -> frozenset[Part]:
 
 def _with_whole_strings(text: str) -> str:
     """Without quote marks before JSON documents, and with the line breaks inside their strings
-    behind them, so that lines stay. A document begins a line and ends above a blank one."""
+    behind them, so that lines stay. A document begins a line and ends above a blank one
+    or the next entry."""
     lines, past = text.split("\n"), 0
     for match in islice(_DOCUMENT.finditer(text), _MOST_UNITS):
         hit = text.count("\n", 0, match.start())
         if hit < past:
             continue
         first = hit
-        while first > max(past, hit - _MOST_LINES) and not _opens_object(lines[first]):
+        while first > max(past, hit - _MOST_LINES) and not (
+            _opens_object(lines[first]) or begins_entry(clean_line(lines[first]))
+        ):
             first -= 1
         past = hit + 1
-        while past < min(len(lines), hit + 2 * _MOST_LINES) and _unquoted(lines[past]).strip():
+        while past < min(len(lines), hit + 2 * _MOST_LINES):
+            following = clean_line(lines[past])
+            if not following or begins_entry(following):
+                break
             past += 1
         if _opens_object(lines[first]):
             document = [_unquoted(line) for line in lines[first:past]]
