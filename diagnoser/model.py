@@ -601,8 +601,9 @@ class Vantage:
 class Finding:
     """A rule's answer with the evidence it rests on.
 
-    ``is_hearsay``: a suspicion of the error's words about certificates, where the handshake died
-    before one arrived. What the probe saw weighs more.
+    ``is_hearsay``: a suspicion of the error's words that weighs less than what was seen: about
+    certificates where the handshake died before one arrived, or against which evidence speaks that
+    is only assumed to be about this endpoint.
     """
 
     standing: Standing

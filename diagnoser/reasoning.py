@@ -84,9 +84,11 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
             standing = min((f.standing for f in findings), key=_STRENGTH.index)
             evidence = tuple(e for f in findings if f.standing is standing for e in f.evidence)
             if standing is Standing.UNDECIDED and suspicion:
-                told = evidence_of(suspicion) + evidence
                 hearsay = category in _ABOUT_CERTIFICATES and _is_without_chain(case)
-                return Finding(Standing.SUSPECTED, told, hearsay)
+                if all(function(p).standing is Standing.RULED_OUT for p in case.probes):
+                    # If it is about this endpoint, what was collected speaks against the words.
+                    hearsay, evidence = True, tuple(e for e in evidence if e.fact != ASSUMED)
+                return Finding(Standing.SUSPECTED, evidence_of(suspicion) + evidence, hearsay)
             return Finding(standing, evidence)
 
         return Rule(identity, category, decide, documentation)

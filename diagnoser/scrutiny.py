@@ -27,13 +27,13 @@ from diagnoser.model import (
     Transport,
     TrustStore,
 )
+from diagnoser.tls_numbers import DATE_CODES
 
 STORAGE_PORT = 44445
 FRESH = timedelta(days=7)
 
 OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 
-_DATE_CODES = (9, 10)
 # X509_V_ERR_INVALID_PURPOSE: the certificate is not for servers.
 _WRONG_PURPOSE = 26
 # OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
@@ -209,7 +209,7 @@ def _leads_to_root(tls: TlsFacts, store: TrustStore) -> bool | None:
     # the path itself holds. Above that it is open, unless the path holds at the server's own time.
     at_server = (v.code for v in tls.verify_at_server_time if v.trust_store is store)
     holds = result.code == 0 or next(at_server, None) == 0
-    return holds or (result.code in _DATE_CODES and result.depth == 0)
+    return holds or (result.code in DATE_CODES and result.depth == 0)
 
 
 def _is_minted(probe: ProbeResult) -> bool | None:

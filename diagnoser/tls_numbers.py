@@ -6,6 +6,11 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+# AlertDescription protocol_version (RFC 8446 section 6.2).
+PROTOCOL_VERSION = 70
+# X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
+DATE_CODES = (9, 10)
+
 
 def verify_code_name(code: int) -> str:
     """OpenSSL's name of a verify code: ``X509_V_OK``, ``X509_V_ERR_CERT_HAS_EXPIRED``, ..."""

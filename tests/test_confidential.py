@@ -23,6 +23,8 @@ ANNOUNCED = [
     f'"headers":{{"Cookie":["sid={SECRET}"]}}',
     f"--proxy-password {SECRET}",
     f"--reg-token {SECRET}",
+    f"keytool -storepass {SECRET} -alias a",
+    f"--dbkeypass={SECRET}",
     f"--credentials=bob,{SECRET}",
     f'password "{SECRET}"',
     f"the password is {SECRET}",

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from diagnoser.diagnosis import judge
+from diagnoser.diagnosis import judge, open_case
 from diagnoser.evidence import join, read_report, read_transcripts
+from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     Case,
     Diagnosis,
@@ -109,6 +110,36 @@ def test_three_runs_of_which_two_agree_are_two_and_the_third_is_listed() -> None
         (skipped,) = diagnosis.case.skipped
         assert skipped.source == f"{HOST}:{PORT}"
         assert "management1" in skipped.reason
+
+
+@pytest.mark.parametrize("fault", ["openssl-3.0-reset.txt", "fortigate"])
+def test_a_run_that_was_cut_short_hides_neither_of_two_that_disagree(fault: str) -> None:
+    """It agrees with both, and so must not make one of them."""
+    cut = f"$ openssl s_client -connect {HOST}:{PORT}\nCONNECTED(00000003)\n"
+    texts = {HEALTHY: text_of(HEALTHY), fault: text_of(fault), "cut.txt": cut}
+    for order in itertools.permutations(texts):
+        found = [p for n in order for p in read_transcripts(texts[n], n, AT, PUBLIC)]
+        (case,) = join((ERROR,), found)
+        assert told(judge(case))[0] == FAULTS[fault], order
+        assert len(case.probes) == 2
+
+
+def test_what_is_only_assumed_to_be_about_it_still_speaks_against_the_error_s_words() -> None:
+    """A TCP connection that opened, and was reset at the hello, is no closed port."""
+    text = f"""\
+Error code: 307
+Module: 626
+LineInfo: 0x50e61e3e2e723ba3
+Fields: {{"address":"{HOST}","port":"{PORT}"}}
+Message: Could not perform SSL_write() call:
+"""
+    (block,) = read_blocks(text, "error.txt").blocks
+    unnamed = text_of("openssl-3.0-reset.txt").split("\n", 1)[1]
+    assert HOST not in unnamed
+    (case,) = join((open_case(block),), read_transcripts(unnamed, "x.txt", AT, PUBLIC))
+    diagnosis = judge(case)
+    assert told(diagnosis) == ("handshake-blocked", Standing.SUSPECTED)
+    assert "refused the connection" not in shown(diagnosis)
 
 
 @pytest.mark.parametrize("second", [HEALTHY, "openssl-3.0-management12.txt", "cut", "narrow"])

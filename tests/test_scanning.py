@@ -19,7 +19,8 @@ from corpus import line, samples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from diagnoser.grammar import FORMS, read_blocks
+from diagnoser import grammar
+from diagnoser.grammar import FORMS, forms, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity, mask_text
 from diagnoser.model import ErrorBlock
@@ -489,6 +490,11 @@ def assert_told_as_read(text: bytes, since: str | None = None) -> None:
         (at, str(fault)) for at, fault in read.faults
     ]
     assert replace(told, faults=()) == replace(read, faults=())
+
+
+def test_a_scan_and_the_grammar_look_equally_far() -> None:
+    assert grammar.NEAR == locating.BEFORE
+    assert forms.SPAN == locating._SPAN
 
 
 def test_what_repeats_is_neither_cut_nor_read_again() -> None:

@@ -108,11 +108,10 @@ def _with_probe(case: Case, probe: ProbeResult) -> Case:
     same = [p for p in case.probes if p.endpoint.key == probe.endpoint.key and agree(p, probe)]
     if not same:
         return replace(case, probes=(*case.probes, probe))
-    best = max((*same, probe), key=worth)
-    rest = [p for p in (*same, probe) if p is not best]
-    skipped = [
-        Skipped(str(p.endpoint), f"another observation agrees and shows as much: {p.vantage}")
-        for p in rest
-    ]
-    kept = tuple(best if p is same[0] else p for p in case.probes if p is same[0] or p not in same)
-    return replace(case, probes=kept, skipped=tuple(dict.fromkeys((*case.skipped, *skipped))))
+    # What was cut short agrees with two that contradict each other: it stands for one of them only.
+    known = max(same, key=worth)
+    best, rest = (probe, known) if worth(probe) > worth(known) else (known, probe)
+    reason = f"another observation agrees and shows as much: {rest.vantage}"
+    kept = tuple(best if p is known else p for p in case.probes)
+    skipped = dict.fromkeys((*case.skipped, Skipped(str(rest.endpoint), reason)))
+    return replace(case, probes=kept, skipped=tuple(skipped))

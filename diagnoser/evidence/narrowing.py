@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PROTOCOL_VERSION = 70
+from diagnoser.tls_numbers import PROTOCOL_VERSION
+
 _GIVEN = r"(?<!\S)(?P<option>-{1,2}(?:%s))(?!\S)"
 _VALUED = r"(?<!\S)(?P<option>-{1,2}(?:%s)[= ]\s*[\"']?[^\s\"']+)"
 # Without TLS 1.2, which every Acronis service speaks; without the ciphers, groups or signatures
@@ -43,7 +44,7 @@ class Narrowing:
     def named(self, alert: int | None) -> str | None:
         """The option for which a handshake that ended with ``alert`` (or without one) says nothing
         of the peer, else ``None``."""
-        return self.hello or (self.versions if alert == _PROTOCOL_VERSION else None)
+        return self.hello or (self.versions if alert == PROTOCOL_VERSION else None)
 
 
 WHOLE = Narrowing()

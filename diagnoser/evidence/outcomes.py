@@ -23,7 +23,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
-from diagnoser.tls_numbers import alert_name, verify_code_name
+from diagnoser.tls_numbers import PROTOCOL_VERSION, alert_name, verify_code_name
 
 if TYPE_CHECKING:
     from diagnoser.probing import Trust
@@ -41,7 +41,6 @@ _NOT_FOUND = (
     "unknown host",
 )
 _RECORD_HEADER, _ALERT_RECORD = 5, 7
-_PROTOCOL_VERSION = 70
 # SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_UNSUPPORTED_SSL_VERSION (include/openssl/sslerr.h).
 _VERSION_REASONS = frozenset({258, 259})
 
@@ -65,7 +64,7 @@ def tls_of(
     if said.alert is not None:
         alert = Alert(2, said.alert, alert_name(said.alert), Direction.RECEIVED)
     elif _refused_version(said):
-        alert = Alert(2, _PROTOCOL_VERSION, alert_name(_PROTOCOL_VERSION), Direction.SENT)
+        alert = Alert(2, PROTOCOL_VERSION, alert_name(PROTOCOL_VERSION), Direction.SENT)
     return TlsFacts(
         version=said.version,
         cipher=said.cipher,
@@ -232,7 +231,7 @@ def _foreign(said: Statements) -> _Ended | None:
 
 def _end(said: Statements) -> _Ended:
     if _refused_version(said):
-        return Condition.FATAL_ALERT, "sent by s_client: the version is too old", _PROTOCOL_VERSION
+        return Condition.FATAL_ALERT, "sent by s_client: the version is too old", PROTOCOL_VERSION
     empty = said.no_certificate or said.failed_cipher
     if said.chain and not empty:
         return Condition.MET, _how_complete(said), None

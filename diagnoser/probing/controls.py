@@ -14,6 +14,7 @@ from diagnoser.probing.conditions import condition_of
 from diagnoser.probing.dialogue import RECEIVE, converse
 from diagnoser.probing.handshake import Handshake
 from diagnoser.probing.records import sni_value
+from diagnoser.tls_numbers import DATE_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Opener = Callable[[], Awaitable[tuple[Connection, bytes]]]
 
 _HTTP_ROLES = (Role.MANAGEMENT, Role.REGISTRATION, Role.ACCOUNT, Role.DOWNLOAD)
-_DATE_CODES = (9, 10)
 _LARGEST_HEAD = 16 * 1024
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _DATE = re.compile(rb"(?im)^date[ \t]*:[ \t]*([^\r\n]{1,64})\r?$")
@@ -73,7 +73,7 @@ async def ask_clock(
 
 def wants_clock(endpoint: Endpoint, tls: TlsFacts) -> bool:
     """Dates are in doubt, and the role is one that answers HTTP."""
-    in_doubt = any(v.code in _DATE_CODES for v in tls.verify)
+    in_doubt = any(v.code in DATE_CODES for v in tls.verify)
     return endpoint.role in _HTTP_ROLES and in_doubt
 
 

@@ -30,7 +30,7 @@ _NEAR = 256
 # How many lines below an anchor that spans entries the other one stands.
 _SPAN = 8
 # The entry above a block without a time of its own is looked for in so many bytes.
-_BEFORE = 512
+BEFORE = 512
 # How much of the beginning of a text is searched for any number of anchors.
 THOROUGH = 4 << 20
 # In how much of a text its own way of beginning an entry must show.
@@ -47,7 +47,7 @@ _LONGEST_HEAD = 64
 _BELOW = re.compile(rb"(?:[^\n]*+\n){%d}" % _LINES_BELOW)
 # From a hit on, an entry of a usual length and the head of the next.
 _REST = re.compile(rb"[^\n]*+\n(?:(?!%b)[^\n]*+\n){0,%d}+(?=%b)" % (_HEAD, _LINES_BELOW - 1, _HEAD))
-_CONTINUED = b"| \t>"
+CONTINUED = b"| \t>"
 _BARS = re.compile(rb"(?:[ \t>]{0,8}\|[^\n]*(?:\n|\Z))*+")
 
 
@@ -176,7 +176,7 @@ def _cut(
         before = b""
         if head(buffer, top, filled) is None:
             top = _climb(buffer, top, hits[index][1].above, floor)
-            before = bytes(buffer[max(0, top - _BEFORE) : top])
+            before = bytes(buffer[max(0, top - BEFORE) : top])
         rest = _REST.match(buffer, at, min(filled, top + REACH))
         beyond = None if rest is None else _beyond(hits, index, rest.end())
         is_closed = rest is not None and beyond is not None
@@ -353,12 +353,12 @@ def _climb(buffer: bytearray, line: int, count: int, floor: int) -> int:
     The head itself belongs to the block only where the lines below continue it (bars, indents);
     above a labelled block it is another message.
     """
-    continues = line < len(buffer) and buffer[line] in _CONTINUED
+    continues = line < len(buffer) and buffer[line] in CONTINUED
     while count > 0 and line > floor:
         above = buffer.rfind(b"\n", floor, line - 1) + 1 or floor
         if HEAD.match(buffer, above, line) is not None:
             return above if continues else line
-        continues = continues and buffer[above] in _CONTINUED
+        continues = continues and buffer[above] in CONTINUED
         line, count = above, count - 1
     return line
 

@@ -96,7 +96,7 @@ _FORMS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     ),
 )
 # Asked only where one of the words stands, which few texts hold.
-_TELLING = _folded(rf"{_WORDS}|authorization|credentials|(?<!\S)-p")
+_TELLING = _folded(rf"{_WORDS}|authorization|credentials|(?<!\S)--?[\w-]{{0,40}}pass|(?<!\S)-p")
 _TOLD: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     # RFC 9110 section 11.4: a scheme and one token, or (Digest) pairs to the end of the line.
     *(

@@ -20,8 +20,8 @@ from diagnoser.model import (
 )
 from diagnoser.reasoning import by_condition, fact, met_facts, narrowed, probe_rule
 from diagnoser.scrutiny import OLD_VERSIONS, hangs_up_unasked
+from diagnoser.tls_numbers import PROTOCOL_VERSION
 
-_PROTOCOL_VERSION = 70
 # The hellos that name the host in one piece, as the first one did.
 _NAMING = (
     Control.SAME_AGAIN,
@@ -224,7 +224,7 @@ def protocol_too_old(probe: ProbeResult) -> Finding:
     if shown := narrowed(probe):
         return Finding(Standing.UNDECIDED, facts + shown)
     tls = probe.tls
-    if tls is not None and tls.alert is not None and tls.alert.number == _PROTOCOL_VERSION:
+    if tls is not None and tls.alert is not None and tls.alert.number == PROTOCOL_VERSION:
         return Finding(Standing.APPLIES, (*facts, fact(probe, Stage.HANDSHAKE, "alert", tls.alert)))
     if tls is not None and tls.version in OLD_VERSIONS:
         shown = (fact(probe, Stage.HANDSHAKE, "version", tls.version),)
@@ -257,7 +257,7 @@ def alert_received(probe: ProbeResult) -> Finding:
     if found.standing is not Standing.APPLIES or alert is None:
         return found
     shown = (*found.evidence, fact(probe, Stage.HANDSHAKE, "alert", alert))
-    if alert.number == _PROTOCOL_VERSION or alert.direction is Direction.SENT:
+    if alert.number == PROTOCOL_VERSION or alert.direction is Direction.SENT:
         return Finding(Standing.RULED_OUT, shown)
     return Finding(Standing.APPLIES, shown)
 

@@ -18,6 +18,14 @@ from diagnoser.reasoning import (
 from diagnoser.scrutiny import are_healthy, is_healthy
 
 _MANAGEMENT_PORTS = frozenset({443, 8443})
+# What no handshake without the agent's own certificate, clock and account can find well.
+_UNTESTED = frozenset(
+    {
+        "not-network", "account-refused", "service-disabled", "server-side", "local-port-taken",
+        "local-service-down", "clock-wrong", "client-certificate-required",
+        "client-certificate-refused", "client-certificate-expired",
+    }
+)  # fmt: skip
 
 
 def _unstated(case: Case) -> Finding | None:
@@ -59,7 +67,7 @@ def _is_settled(case: Case) -> bool:
     guessed = all(
         any(e.fact == "endpoint_of_symptom" for e in x.derivation) for x in case.endpoints
     )
-    return "not-network" not in reasons and not guessed
+    return reasons.isdisjoint(_UNTESTED) and not guessed
 
 
 @case_rule(Category.LICENCE_SYNC)

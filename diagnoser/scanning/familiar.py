@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from diagnoser.reading import locating
-from diagnoser.reading.locating import Island
+from diagnoser.reading.locating import BEFORE, CONTINUED, Island
 from diagnoser.scanning.masking import HOLE, holes, is_event
 from diagnoser.scanning.stamps import HEAD, comparable, stamp_of
 from diagnoser.scanning.tallies import Tally
@@ -25,9 +25,6 @@ _LONGEST = 8 << 10
 # Bounds of memory and time: entries in all, and lengths of segments that one place is tried with.
 _MOST = 4_000
 _MOST_LENGTHS = 12
-# The entry above a block without a time of its own is no longer.
-_ABOVE = 512
-_CONTINUED = b"| \t>"
 _BEGINS = locating.HEAD.match
 
 
@@ -74,7 +71,7 @@ class Familiar:
             if head.lastindex is None:
                 return
             roots, body = self._headed, data[head.end() :]
-        elif _BEGINS(data) is None and stamp_of(data) is None and data[0] not in _CONTINUED:
+        elif _BEGINS(data) is None and stamp_of(data) is None and data[0] not in CONTINUED:
             roots, body = self._headless, data
         else:
             return
@@ -133,7 +130,7 @@ class Familiar:
 
 def _head_above(buffer: bytearray, top: int) -> re.Match[bytes] | None:
     """The head of the entry that the line above ``top`` is, if the block is no part of it."""
-    line = buffer.rfind(b"\n", max(0, top - _ABOVE), max(0, top - 1)) + 1
+    line = buffer.rfind(b"\n", max(0, top - BEFORE), max(0, top - 1)) + 1
     return HEAD.match(buffer, line, top) if line else None
 
 
