@@ -620,6 +620,12 @@ class Verdict:
     finding: Finding
 
 
+# What a genuine and healthy endpoint does not speak against.
+_BEYOND_NETWORK = frozenset(
+    {Category.LICENCE_SYNC, Category.NOT_NETWORK, Category.LOCAL_SERVICE, Category.SERVER}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """A judged case: every rule's verdict in rank order; ``cause`` is what to act on."""
@@ -631,16 +637,25 @@ class Diagnosis:
     def cause(self) -> Verdict | None:
         """The first verdict that applies, else the first that is suspected, else ``None``.
 
-        Hearsay stands behind every other suspicion. The last rule, ``unexplained``, only says that
-        there is none; it is never the cause.
+        That the network is fine is no cause of an error where something is suspected that a fine
+        network leaves standing. Hearsay stands behind every other suspicion. The last rule,
+        ``unexplained``, only says that there is none; it is never the cause.
         """
-        ranks = ((Standing.APPLIES, False), (Standing.SUSPECTED, False), (Standing.SUSPECTED, True))
-        for rank in ranks:
-            for verdict in self.verdicts:
-                found = (verdict.finding.standing, verdict.finding.is_hearsay)
-                if verdict.category is not Category.UNKNOWN and found == rank:
-                    return verdict
-        return None
+        applying = self._standing(Standing.APPLIES)
+        suspected = self._standing(Standing.SUSPECTED)
+        seen = [v for v in suspected if not v.finding.is_hearsay]
+        if applying and applying[0].category is Category.NONE:
+            applying = [v for v in seen if v.category in _BEYOND_NETWORK] + applying
+        return next(iter((*applying, *seen, *suspected)), None)
+
+    def _standing(self, standing: Standing) -> list[Verdict]:
+        """The verdicts of one standing, those that apply with a fault first."""
+        found = [
+            v
+            for v in self.verdicts
+            if v.finding.standing is standing and v.category is not Category.UNKNOWN
+        ]
+        return sorted(found, key=lambda v: v.category is Category.NONE)
 
     @property
     def symptom(self) -> Symptom | None:

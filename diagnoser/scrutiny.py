@@ -32,6 +32,10 @@ from diagnoser.tls_numbers import DATE_CODES
 STORAGE_PORT = 44445
 FRESH = timedelta(days=7)
 
+# How a connection ends that was not let through.
+_CUT = frozenset(
+    {Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED, Condition.HANDSHAKE_TIMED_OUT}
+)
 OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 
 # X509_V_ERR_INVALID_PURPOSE: the certificate is not for servers.
@@ -345,6 +349,16 @@ def hangs_up_unasked(probe: ProbeResult) -> bool:
     return silence is not None and silence.condition in cut
 
 
+def answers_by_turns(probe: ProbeResult) -> bool:
+    """The very same hello was answered one time and cut the other: one server of several is ill,
+    or something on the way is."""
+    again = probe.control(Control.SAME_AGAIN)
+    if again is None:
+        return False
+    ends = (probe.stage(Stage.HANDSHAKE).condition, again.condition)
+    return Condition.MET in ends and not _CUT.isdisjoint(ends)
+
+
 def _works(probe: ProbeResult) -> bool | None:
     connect, handshake = probe.stage(Stage.CONNECT), probe.stage(Stage.HANDSHAKE)
     tunnel = probe.stage(Stage.TUNNEL)
@@ -366,6 +380,8 @@ def _works(probe: ProbeResult) -> bool | None:
     )
     if handshake.condition is not Condition.MET and not unasked:
         return False
+    if answers_by_turns(probe):
+        return None
     leaf = seen.leaf
     if leaf.not_before is None or leaf.not_after is None or not seen.is_genuine:
         return None if seen.is_genuine is None or seen.is_genuine else False

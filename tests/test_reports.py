@@ -297,7 +297,7 @@ def test_text_fits_the_terminal_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("language", "told", "step"),
     [
-        ("en", "the error shows that the agent had reached the host", "Run this on the failing"),
+        ("en", "the error reads as if the agent had reached the host", "Run this on the failing"),
         ("ja", "エージェントはそのホストに到達していた", "エラーが発生したマシンで実行"),
     ],
 )

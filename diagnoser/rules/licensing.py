@@ -18,14 +18,6 @@ from diagnoser.reasoning import (
 from diagnoser.scrutiny import are_healthy, is_healthy
 
 _MANAGEMENT_PORTS = frozenset({443, 8443})
-# What no handshake without the agent's own certificate, clock and account can find well.
-_UNTESTED = frozenset(
-    {
-        "not-network", "account-refused", "service-disabled", "server-side", "local-port-taken",
-        "local-service-down", "clock-wrong", "client-certificate-required",
-        "client-certificate-refused", "client-certificate-expired",
-    }
-)  # fmt: skip
 
 
 def _unstated(case: Case) -> Finding | None:
@@ -54,20 +46,12 @@ def _tested_whole(case: Case) -> bool:
 
 
 def _is_settled(case: Case) -> bool:
-    """Whether a healthy network leaves nothing but the licences.
+    """Whether the error itself says at its root that it is the licences.
 
-    The root speaks of licences itself, or of what was just tested and found well. An error that
-    the catalogue does not know, or one that no handshake tests (a full disk), is another reason;
-    so is a failed connection where nobody knows to whom, and only the usual hosts were tried.
+    A root that speaks of something else (an account, a full disk, a connection that failed when
+    the agent made it) is another reason, however well all is found from here.
     """
-    root = of_root(case)
-    reasons = {s for r in root for s in r.suspects}
-    if "licence-out-of-sync" in reasons or not reasons:
-        return bool(root)
-    guessed = all(
-        any(e.fact == "endpoint_of_symptom" for e in x.derivation) for x in case.endpoints
-    )
-    return reasons.isdisjoint(_UNTESTED) and not guessed
+    return any("licence-out-of-sync" in r.suspects for r in of_root(case))
 
 
 @case_rule(Category.LICENCE_SYNC)
