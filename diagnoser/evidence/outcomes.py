@@ -206,6 +206,7 @@ def _handshake(said: Statements, tls: TlsFacts | None) -> StageResult:
 
 
 _Ended = tuple[Condition, str, int | None]
+_NO_ANSWER = {Condition.NOT_TLS, Condition.CONNECTION_CLOSED}
 _NO_RECORD = (Condition.NOT_TLS, "5 bytes were read, and no TLS record", None)
 
 
@@ -220,11 +221,18 @@ def _alerted(said: Statements) -> _Ended | None:
     return condition, f"{alert_name(said.alert)}({said.alert})", said.alert
 
 
+def _is_complete(said: Statements) -> bool:
+    """The handshake ended well: a chain was sent, and a cipher agreed."""
+    return bool(said.chain) and not (said.no_certificate or said.failed_cipher)
+
+
 def _foreign(said: Statements) -> _Ended | None:
     """What OpenSSL's reason codes say of an answer that is no TLS, or none at all."""
+    # OpenSSL 3 calls it an error if a peer ends a session without goodbye, however late.
+    ended = {Condition.NOT_TLS} if _is_complete(said) else _NO_ANSWER
     for code in said.codes:
         row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
-        if row is not None and row.condition in (Condition.NOT_TLS, Condition.CONNECTION_CLOSED):
+        if row is not None and row.condition in ended:
             return row.condition, row.name, None
     return None
 
@@ -233,7 +241,7 @@ def _end(said: Statements) -> _Ended:
     if _refused_version(said):
         return Condition.FATAL_ALERT, "sent by s_client: the version is too old", PROTOCOL_VERSION
     empty = said.no_certificate or said.failed_cipher
-    if said.chain and not empty:
+    if _is_complete(said):
         return Condition.MET, _how_complete(said), None
     row = _system_failure(said)
     if row is not None:
