@@ -343,7 +343,9 @@ def test_a_megabyte_of_anchors_takes_no_time() -> None:
 
 def test_an_end_without_goodbye_after_a_whole_handshake_is_no_cut() -> None:
     """OpenSSL 3 prints an error for it, as if the handshake had failed (measured)."""
-    late = "40A7:error:0A000126:SSL routines:ssl3_read_n:unexpected eof while reading:ssl/x.c:317:\n"
+    late = (
+        "40A7:error:0A000126:SSL routines:ssl3_read_n:unexpected eof while reading:ssl/x.c:317:\n"
+    )
     text = decode((FILES / "openssl-3.0-management13.txt").read_bytes()) + late
     (probe,) = read_transcripts(text, "x.txt", AT, PUBLIC)
     assert probe.stage(Stage.HANDSHAKE).condition is Condition.MET

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from diagnoser.diagnosis import judge
+from diagnoser.diagnosis import judge, open_case
+from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     Case,
     Diagnosis,
@@ -313,3 +314,16 @@ def test_a_name_that_only_this_machine_does_not_find_is_told_as_such(
     # Where the error itself may be that name, it is told as ever.
     same = judge(make_case({"stages": {"resolve": ["name-not-found", -2]}}))
     assert told not in tell(same, report(), words_for(language)).summary
+
+
+def test_an_error_without_an_endpoint_opens_no_firewall() -> None:
+    text = "Error code: 7\nModule: 900\nMessage: could not connect to server: Connection refused\n"
+    (block,) = read_blocks(text, "error.txt").blocks
+    diagnosis = judge(open_case(block))
+    assert diagnosis.cause is not None
+    assert (diagnosis.cause.rule, diagnosis.case.endpoints) == ("port-closed", ())
+    for language in ("en", "ja"):
+        shown = render(report(diagnosis), "text", language)
+        assert "unknown" not in shown
+        assert "7770" not in shown
+        assert "check --data-center" in " ".join(shown.split())

@@ -29,6 +29,8 @@ from diagnoser.reports.remarks import remarks
 from diagnoser.reports.unnamed import begin_sentence, is_named, name_unnamed, target_of
 from diagnoser.rules import UNEXPLAINED
 
+_ABOUT_ENDPOINT = ("host", "port", "endpoint")
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -80,9 +82,11 @@ def _remedy(
     steps: tuple[str, ...], facts: dict[str, str], diagnosis: Diagnosis, words: Words
 ) -> tuple[str, ...]:
     """The steps; where nobody knows which host they are about, that is found out first."""
+    general = tuple(s for s in steps if placeholders(s).isdisjoint(_ABOUT_ENDPOINT))
+    if not diagnosis.case.endpoints and general != steps:
+        # To open a firewall for an error that names no endpoint is to open it for a guess.
+        return (words.phrases["several_nowhere"],)
     if diagnosis.case.endpoints and not any(map(is_named, diagnosis.case.endpoints)):
-        about = ("host", "port", "endpoint")
-        general = (s for s in steps if placeholders(s).isdisjoint(about))
         steps = (words.phrases["unnamed_remedy"], *general)
     return tuple(_fill(step, facts) for step in steps)
 
