@@ -28,7 +28,7 @@ ACCUSING = {"tls-intercepted", "intercepted-and-trusted-here", "box-certificate"
 # Facts that no evidence gives and every case has.
 GENERAL = {
     "host", "port", "endpoint", "role", "vantage", "interceptor", "error_number",
-    "healthy_endpoints", "issued_by",
+    "healthy_endpoints", "issued_by", "place",
 }  # fmt: skip
 
 

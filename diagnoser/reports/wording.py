@@ -245,6 +245,8 @@ def _facts(verdict: Verdict, diagnosis: Diagnosis, report: Report, words: Words)
     found["issued_by"] = words.phrases["issuer_told"].format(issuer=issuer) if issuer else ""
     healthy = [e.value for e in verdict.finding.evidence if e.fact == "healthy_endpoint"]
     found["healthy_endpoints"] = ", ".join(dict.fromkeys(healthy)) or unknown
+    live = all(p.origin is Origin.LIVE for p in diagnosis.case.probes)
+    found["place"] = words.phrases["place_live" if live else "place_collected"]
     if found["port"] == "0":
         found["port"] = words.phrases["unnamed_port"]
     return {name: name_unnamed(value, endpoints, words) for name, value in found.items()}
