@@ -154,7 +154,11 @@ def _blanks_named(text: str, words: Words) -> str:
     def name(key: str) -> str:
         return words.facts.get(key) or words.phrases.get(key) or key.replace("_", " ")
 
-    return text.format_map({key: f"<{name(key)}>" for key in placeholders(text)})
+    blanks = {key: f"<{name(key)}>" for key in placeholders(text)}
+    if "issued_by" in blanks:
+        # A sentence of its own, which a case without an issuer lacks.
+        blanks["issued_by"] = words.phrases["issuer_told"].format(issuer=f"<{name('issuer')}>")
+    return text.format_map(blanks)
 
 
 def _code(packed: int, language: str) -> str:
