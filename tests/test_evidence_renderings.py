@@ -39,6 +39,7 @@ def test_every_page_is_known_by_its_beginning(path: str, end: bytes) -> None:
     "text",
     [
         ERROR, "## What to do\n\n- x\n", "OK  all is well\n\n  What to do\n    1. x\n",
+        "## Overview\n\n1. The backup failed\n\n" + ERROR, "Overview: the backup failed\n" + ERROR,
         "!!  Attention [please]\n", "<!DOCTYPE html>\n<html><title>diagnoser</title>" + ERROR, "",
     ],
 )  # fmt: skip
@@ -49,6 +50,24 @@ def test_nothing_else_is_a_page(text: str) -> None:
 def written(at: Path, language: str, *options: str) -> None:
     (at / "error.txt").write_text(ERROR)
     diagnoser("scan", "--offline", "--lang", language, *options, str(at / "error.txt"), expect=1)
+
+
+@pytest.mark.parametrize("language", sorted(catalog.LANGUAGES))
+@pytest.mark.parametrize("form", PAGES)
+@pytest.mark.parametrize("count", [2, 12])
+def test_a_page_of_several_cases_is_a_page(
+    form: str, language: str, count: int, tmp_path: Path
+) -> None:
+    for n in range(count):
+        text = ERROR.replace("626", f"{n + 1}").replace("307", f"{n + 900}")
+        (tmp_path / f"error{n}.txt").write_text(text)
+    page = diagnoser(
+        "scan", "--offline", "--lang", language, "--format", form, str(tmp_path),
+        expect=3,
+    ).stdout  # fmt: skip
+    assert catalog.words(language).phrases["overview"] in page
+    for end in ("\n", "\r\n"):
+        assert detect(page.replace("\n", end).encode()[:65536]) is Kind.RENDERING
 
 
 def cases_of(*paths: Path, expect: int = 1) -> list[dict[str, object]]:

@@ -27,6 +27,9 @@ _VERDICT = re.compile(
     r"(?:!!|!\?|OK|\?)  \S[^\n]*(?:\n    [^\n]*)?\[[^\]\n]{1,80}(?:\n {4}[^\]\n]*)?\]"
 )
 _HEADLINE = re.compile(r"## [^\n]*\\\[[^\n]*\\\]\n")
+# The first case of several, in their overview.
+_ROW = re.compile(r"(?m)^ {0,5}1  (?:!!|!\?|OK|\?) ")
+_ITEM = re.compile(r"(?m)^1\. (?:(?:!|&#33;)(?:!|&#33;|\?)|OK|\?) ")
 
 
 def is_rendering(text: str) -> bool:
@@ -34,7 +37,12 @@ def is_rendering(text: str) -> bool:
     text = text.lstrip("\ufeff\r\n ").replace("\r\n", "\n")
     if text.startswith("<!DOCTYPE html>"):
         return _TITLE.search(text, 0, 2000) is not None
-    steps = [catalog.words(language).phrases["remedy"] for language in catalog.LANGUAGES]
+    say = [catalog.words(language).phrases for language in catalog.LANGUAGES]
+    if any(text.startswith(f"{s['overview']}: ") for s in say) and _ROW.search(text):
+        return True
+    if any(text.startswith(f"## {s['overview']}\n") for s in say) and _ITEM.search(text):
+        return True
+    steps = [s["remedy"] for s in say]
     if _VERDICT.match(text):
         return any(f"\n  {s}\n" in text for s in steps)
     return bool(_HEADLINE.match(text)) and any(f"\n### {s}\n" in text for s in steps)
