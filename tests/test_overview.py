@@ -62,7 +62,9 @@ def test_several_cases_begin_with_a_line_each() -> None:
         assert "All 2" not in shown
     lines = render(told, "text", "en").splitlines()
     assert lines[0] == "Overview: 2 cases"
-    assert lines[2] == "1  !!  3 ×  2026-11-20 08:30  Port closed · rs-us5-cloud.acronis.com:8443"
+    assert lines[2] == (
+        "1  !!  3 ×  2026-11-20 08:30  Port closed · rs-us5-cloud.acronis.com:8443 · 626/307 message"
+    )
     assert re.match(r"2  OK  1 × {20}Endpoint healthy · ", lines[3])
     assert any(x.startswith("── 2/2 ──") for x in lines)
 

@@ -61,7 +61,10 @@ def _overview(found: Overview, room: int, words: Words) -> str:
     for number, row in enumerate(rows, 1):
         count = f"{row.count:>{widest}} ×  " if any(r.count > 1 for r in rows) else ""
         when = f"{row.last:<{last}}  " if last else ""
-        head = f"{number:>{len(str(len(rows)))}}  {row.mark:<2}  {count}{when}"
+        head = f"{number:>{len(str(len(rows)))}}  {row.mark:<2}  {count}"
+        # Where there is no room for both, what happened is told before when.
+        if columns(head + when) + _NARROWEST <= room:
+            head += when
         told = " · ".join(x for x in (row.title, row.target) if x)
         lines.append(head + shorten(told, max(_NARROWEST, room - columns(head))))
     return "\n".join(lines) + "\n"
