@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from casebook import make_case
 from test_cli import ARTICLE, NAMES, PRIVATE, closed_port, diagnoser
+from test_reports import CLOSED
+
+from diagnoser.cli.options import Settings
+from diagnoser.cli.session import prepare
+from diagnoser.model import Lookup
+from diagnoser.reports.wording import command
 
 
 @pytest.fixture
@@ -105,10 +113,46 @@ def test_a_url_in_place_of_a_host_is_answered_with_its_host(
 
 
 @pytest.mark.parametrize(
-    "host", ["h", "h.example", "h.example:1", "fe80::1", "[::1]:44", "10.0.0.1"]
+    ("allowed", "host", "port"),
+    [
+        ("h", "h", None), ("h.example", "h.example", None), ("h.example:1", "h.example", 1),
+        ("H.Example", "h.example", None), ("fe80::1", "fe80::1", None), ("[::1]:44", "::1", 44),
+        ("10.0.0.1", "10.0.0.1", None), ("10.0.0.1:44", "10.0.0.1", 44),
+    ],
+)  # fmt: skip
+def test_what_may_be_allowed(allowed: str, host: str, port: int | None) -> None:
+    diagnoser("--offline", "--allow", allowed, given=ARTICLE, expect=1)
+    permission = prepare(Settings(offline=True, allow=(allowed,))).permission
+    for asked in (1, 44, 9877):
+        endpoint = replace(make_case(CLOSED).endpoints[0], host=host, port=asked)
+        assert permission.covers(endpoint) is (port in (None, asked))
+        assert not permission.covers(replace(endpoint, host=f"x{host}"))
+
+
+@pytest.mark.parametrize("option", ["--format", "-f", "--output", "-o", "--allow", "--lang"])
+def test_an_option_without_its_value_is_told_so(option: str) -> None:
+    done = diagnoser(option, expect=2)
+    assert "requires an argument" in done.stderr
+    assert "is an option of" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address", "target"),
+    [
+        # The usual use: another machine on the same port.
+        ("rs-us5-cloud.acronis.com:8443", "127.0.0.1", "127.0.0.1:8443"),
+        ("rs-us5-cloud.acronis.com:8443", "::1", "'[::1]:8443'"),
+        ("203.0.113.4:8443", "203.0.113.4", "203.0.113.4:8443"),
+        ("203.0.113.4:8443", "127.0.0.1", "127.0.0.1:8443"),
+    ],
 )
-def test_what_may_be_allowed(host: str) -> None:
-    diagnoser("--offline", "--allow", host, given=ARTICLE, expect=1)
+def test_the_command_by_hand_goes_to_the_same_port_elsewhere(
+    endpoint: str, address: str, target: str
+) -> None:
+    (probe,) = make_case(CLOSED | {"endpoint": endpoint, "addresses": {address: "met"}}).probes
+    assert f"-connect {target} " in command(probe.endpoint, probe)
+    looked_up = replace(probe, lookup=Lookup((address,)))
+    assert f"-connect {endpoint} " in command(probe.endpoint, looked_up)
 
 
 def test_the_command_by_hand_goes_where_the_probe_went() -> None:

@@ -26,7 +26,8 @@ class Entrance(TyperGroup):
             owners = [
                 n for n, c in self.commands.items() if any(option in p.opts for p in c.params)
             ]
-            if option is None or not owners:
+            own = any(option in p.opts for p in self.params)
+            if option is None or own or not owners:
                 raise
             raise UsageError(
                 f"{option} is an option of {' and '.join(owners)}",

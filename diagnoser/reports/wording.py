@@ -186,13 +186,18 @@ def command(endpoint: Endpoint, probe: ProbeResult | None = None) -> str:
 
 
 def _led_to(probe: ProbeResult) -> AddressResult | None:
-    """The address that ``--connect-to`` gave in place of the host's own; ``None`` for none."""
+    """The address that ``--connect-to`` gave in place of the host's own; ``None`` for none.
+
+    What was not looked up was led there, unless the host is an address itself.
+    """
     if probe.origin is not Origin.LIVE or probe.proxy is not None or probe.lookup is not None:
         return None
     endpoint = probe.endpoint
     met = [a for a in probe.addresses if a.condition is Condition.MET] or probe.addresses
     chosen = next(iter(met), None)
-    return None if chosen is None or chosen.port == endpoint.port else chosen
+    if chosen is None or (chosen.address, chosen.port) == (endpoint.host, endpoint.port):
+        return None
+    return chosen
 
 
 def fact_label(evidence: Evidence, words: Words) -> str:
