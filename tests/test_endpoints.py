@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diagnoser import catalog
 from diagnoser.endpoints import derive, recognise
+from diagnoser.endpoints.recognition import _http_status
 from diagnoser.grammar import read_blocks
 from diagnoser.model import (
     Derivation,
@@ -562,6 +564,27 @@ def test_a_frame_is_recognised(found: ErrorFrame, key: str, suspect: str) -> Non
     assert recognition.evidence[0].fact == "error_code"
     assert recognition.evidence[0].value.startswith(f"{found.name} ")
     assert recognition.evidence[0].origin == "error.txt:1"
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        *((f"{m} on 'x' failed with code 503", "503")
+          for m in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")),
+        ("GET on 'x' failed: 503", "503"), ("HTTP request failed: 503", "503"),
+        ("HTTP error: GET on 'x' failed with code 500.", "500"), ("HTTP/1.1 502", "502"),
+        ("HTTP status 500", "500"), ("HTTP code: 504", "504"), ("HTTP error 503", "503"),
+        ("HTTP code 503 from proxy after CONNECT", None), ("The command failed with code 512", None),
+        ("The command failed: 512", None), ("GET on 'x' failed: 5030", None),
+    ],
+)  # fmt: skip
+def test_what_tells_a_status_is_recognised_by_it(message: str, status: str | None) -> None:
+    """The pattern of the catalogue and that of the fact are one list in two places."""
+    (row,) = (r for r in catalog.errors() if r.id == "http-5xx-text")
+    assert row.message is not None
+    assert (row.message.search(message) is not None) is (status is not None)
+    told = _http_status(frame(583, 1, message))
+    assert [e.value for e in told] == ([status] if status else [])
 
 
 def test_an_unknown_code_is_not_recognised() -> None:
