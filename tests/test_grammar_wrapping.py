@@ -140,6 +140,26 @@ def test_what_was_not_wrapped_is_not_joined(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Error 0x1 a|\n" + "$module:" * 8_000 + " x\nfoo bar",
+        "Error 0x1 a|\n" + "$module:" + "x" * 60_000 + " x\nfoo bar",
+        '{"origin":1,"a":"' + '\\"' * 40_000,
+        '{"origin":1,"a":"' + '\\\\"' * 20_000,
+        "cl#" * 30_000,
+        '"origin"' * 10_000,
+    ],
+    ids=range(6),
+)
+def test_a_hostile_line_is_read_to_its_end(text: str) -> None:
+    """With a pattern that goes back over what it has seen, some take seconds, others hours."""
+    wrapped = '{"origin": 1,\n"message": "a line that goes on over its end \nand then ends"}\n'
+    assert unwrap(text) == text
+    assert unwrap(f"{wrapped}\n{text}") == f"{unwrap(wrapped)}\n{text}"
+    assert unwrap(wrapped) != wrapped
+
+
+@pytest.mark.parametrize(
     "piece", ["cl#\n", '"origin"\n', '{"origin":"\n', "Error code:\n", "Error 0x1 a|\n", "x\n"]
 )
 def test_unwrapping_takes_linear_time(piece: str) -> None:

@@ -49,7 +49,9 @@ _DOCUMENT = re.compile(r'"(?:origin|serCode)"')
 # A line of JSON that does not end as one.
 _JSON_LINE = re.compile(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
 # A string of JSON that goes over lines, which none may.
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.){0,2000}(?:\n(?:[^"\\\n]|\\.){0,2000}){0,40}"', re.DOTALL)
+_STRING = re.compile(
+    r'(?<!\\)"(?:[^"\\\n]|\\.){0,2000}(?:\n(?:[^"\\\n]|\\.){0,2000}){0,40}"', re.DOTALL
+)
 _WORD = re.compile(r"\S*")
 
 
@@ -258,7 +260,7 @@ def _end(lines: list[str], first: int, *, is_piped: bool) -> int:
         line = clean_line(lines[end])
         if not line.strip(BLANKS) or begins_entry(line):
             break
-        if is_piped and "|" not in line and _MODULE_ENDS.search(lines[end - 1]):
+        if is_piped and "|" not in line and _MODULE_ENDS.search(lines[end - 1][-_WIDE:]):
             break
         if not is_piped and _is_code_line(lines[end]):
             return first
