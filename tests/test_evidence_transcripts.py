@@ -16,6 +16,7 @@ from diagnoser.diagnosis import judge
 from diagnoser.evidence import Kind, detect, join, read_transcripts
 from diagnoser.evidence.names import read_name
 from diagnoser.evidence.numbers import decode_openssl, verify_code
+from diagnoser.evidence.statements import _names_of_path, _verify_errors
 from diagnoser.evidence.transcripts import UNKNOWN_HOST
 from diagnoser.model import (
     Case,
@@ -332,6 +333,29 @@ def test_no_name_breaks_the_grammar(text: str) -> None:
     read_name("/CN=" + text)
     read_name("C = " + text)
     read_name("C=" + text)
+
+
+BLANKS = " " * 60_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"depth=0 CN = a{BLANKS}", f"verify error:num=19:x{BLANKS}", f"depth=0 CN = a {BLANKS}x",
+     f"depth=0 CN = a{' ' * 4000}x\n" * 20, f"verify error:num=19:x{' ' * 4000}x\n" * 20,
+     "depth=0 CN = a\n" + "\n" * 60_000, "depth=0 CN = a\n" * 70_000],
+    ids=range(7),
+)  # fmt: skip
+def test_blanks_are_read_to_their_end(text: str) -> None:
+    """Looked behind from each of them, these took from seconds to minutes."""
+    whole = text_of("openssl-3.0-refused.txt")
+    assert read_transcripts(f"{whole}\n{text}", "x", AT)[0].endpoint.host
+
+
+@pytest.mark.parametrize("blanks", ["", " ", " " * 300])
+def test_blanks_behind_a_name_are_no_part_of_it(blanks: str) -> None:
+    text = f"depth=1 CN = b{blanks}\ndepth=0 CN = a{blanks}\nverify error:num=18:why{blanks}\n"
+    assert list(_verify_errors(text)) == [(18, "why", 0)]
+    assert {d: str(n) for d, n in _names_of_path(text).items()} == {0: "CN=a", 1: "CN=b"}
 
 
 def test_a_megabyte_of_anchors_takes_no_time() -> None:

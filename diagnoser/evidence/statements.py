@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import pyparsing as pp
 
@@ -59,14 +60,15 @@ _SERVER = (
 )
 
 _ENTRY_ANCHOR = re.compile(r"(?<![\w.=:])\d{1,2}\s+s:")
+# Blanks are looked behind from where they begin only: from each of them would take their square.
 _VERIFY_ERROR = re.compile(
-    r"(?:depth=(?P<depth>\d{1,3})\b(?:(?!depth=)[^\n]){0,4096}?\s+)?"
+    r"(?:depth=(?P<depth>\d{1,3})\b(?:(?!depth=)[^\n]){0,4096}?(?<!\s)\s+)?"
     r"verify error:num=(?P<number>\d{1,3}):(?P<text>[^\n]{0,200}?)"
-    r"(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
+    r"(?<!\s)(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
 )
 _DEPTH_LINE = re.compile(
     r"\bdepth=(?P<depth>\d{1,2}) (?P<name>[^\n]{1,4096}?)"
-    r"(?=\s*(?:\n|\Z|verify (?:error|return):|depth=\d|CONNECTED\(|---))"
+    r"(?<!\s)(?=\s*(?:\n|\Z|verify (?:error|return):|depth=\d|CONNECTED\(|---))"
 )
 # What a terminal shows of the key that ends a run which waits.
 _STOPPED = re.compile(r"CONNECTED\([0-9A-Fa-f]{8}\)[^\n]{0,80}(?:\n[^\n]{0,80}){0,3}?\^C")
@@ -273,9 +275,7 @@ def _moment(seconds: int) -> datetime | None:
 
 
 def _verify_errors(text: str) -> Iterator[tuple[int, str, int | None]]:
-    for count, m in enumerate(_VERIFY_ERROR.finditer(text)):
-        if count == _MOST_NOTES:
-            return
+    for m in islice(_VERIFY_ERROR.finditer(text), _MOST_NOTES):
         yield int(m["number"]), m["text"].strip(), int(m["depth"]) if m["depth"] else None
 
 
@@ -285,8 +285,8 @@ def _names_of_path(text: str) -> dict[int, Name]:
     Empty where two lines contradict each other: they are of two runs.
     """
     found: dict[int, Name] = {}
-    for count, line in enumerate(_DEPTH_LINE.finditer(text)):
-        name = read_name(line["name"]) if count < _MOST_NOTES else None
+    for line in islice(_DEPTH_LINE.finditer(text), _MOST_NOTES):
+        name = read_name(line["name"])
         if name is None or not name.attributes:
             continue
         if found.setdefault(int(line["depth"]), name) != name:
