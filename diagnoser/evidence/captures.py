@@ -16,6 +16,7 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from diagnoser import catalog
@@ -45,6 +46,8 @@ _NO_SUCH_NAME = 3
 # Seconds between a connection and one to the next address of the host: side by side, or when the
 # system has given the first one up (Linux takes 127 s, tcp_syn_retries 6).
 _ABREAST, _NEXT = 5.0, 130.0
+# So many of a host's that answered are compared with each that did not.
+_MOST_ADDRESSES = 64
 
 
 def read_capture(
@@ -195,7 +198,7 @@ def _made_good(connections: list[Connection], book: Book) -> set[int]:
         if connect_of(connection, book).condition in (Condition.MET, Condition.UNCLASSIFIED):
             continue
         first, last = connection.begun - _ABREAST, connection.begun + _NEXT
-        for address, moments in opened.items():
+        for address, moments in islice(opened.items(), _MOST_ADDRESSES):
             place = bisect_left(moments, first)
             near = place < len(moments) and moments[place] <= last
             if near and address != connection.server_address:

@@ -100,7 +100,8 @@ def _checks(text: str, source: str, most: int) -> list[Check]:
     line, place = 1, 0
     for anchor in _ANCHOR.finditer(text):
         line, place = line + text.count("\n", place, anchor.start()), anchor.start()
-        found += _read_line(anchor[0][:1000], text[anchor.end() :][:1000], Location(source, line))
+        following = text[anchor.end() : anchor.end() + 1000]
+        found += _read_line(anchor[0][:1000], following, Location(source, line))
         if len(found) >= most:
             break
     return found[:most]
