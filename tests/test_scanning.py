@@ -317,18 +317,22 @@ def test_a_session_is_cut_out_whole(between: int, clients: int) -> None:
         "cl#{}: connected to 203.0.113.4{}:44445, but failed to start a session with a gateway:"
         " -3 (Authentication failure)\n"
     )
-    text = (idle * 40).join(
+    groups = [
         "".join(tls.format(n + c) for c in range(clients))
         + idle * between
         + "".join(session.format(n + c, c) for c in range(clients))
         for n in range(50)
-    )
+    ]
+    text = (idle * 40).join(groups)
     survey = SURVEYOR.survey(stream_of(text.encode()), "x")
     whole = read_blocks(text, "x").blocks
     assert {len(b.frames) for b in whole} == {2}
     counts = Counter({identity(s.block): s.count for _, s in survey.sightings})
     assert counts == Counter(identity(b) for b in whole)
-    for planned in range(0, len(text), 997):
+    # Both parts are read as a whole: a few groups are enough to be cut in, and at more places.
+    text = (idle * 40).join(groups[:8])
+    whole = read_blocks(text, "x").blocks
+    for planned in range(0, len(text), 331):
         if (found := errands.find_border(text[planned:].encode())) is not None:
             parts = text[: planned + found], text[planned + found :]
             assert sum(len(read_blocks(part, "x").blocks) for part in parts) == len(whole)
