@@ -51,7 +51,7 @@ class Reading:
     blocks: tuple[ErrorBlock, ...]
     skipped: tuple[Skipped, ...]
     faults: tuple[BlockSyntaxError, ...]
-    moments: tuple[str | None, ...] = ()
+    moments: tuple[str | None, ...]
 
 
 def parse(block: RawBlock) -> ErrorBlock:

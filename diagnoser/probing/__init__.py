@@ -1,4 +1,4 @@
-"""Live visits to endpoints: resolve, connect, tunnel, handshake, verify, and two controls."""
+"""Live visits to endpoints: resolve, connect, tunnel, handshake, verify, and controls in doubt."""
 
 from __future__ import annotations
 
