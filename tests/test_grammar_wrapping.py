@@ -142,17 +142,17 @@ def test_what_was_not_wrapped_is_not_joined(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Error 0x1 a|\n" + "$module:" * 8_000 + " x\nfoo bar",
-        "Error 0x1 a|\n" + "$module:" + "x" * 60_000 + " x\nfoo bar",
-        '{"origin":1,"a":"' + '\\"' * 40_000,
-        '{"origin":1,"a":"' + '\\\\"' * 20_000,
-        "cl#" * 30_000,
-        '"origin"' * 10_000,
+        "Error 0x1 a|\n" + "$module:" * 100_000 + " x\nfoo bar",
+        "Error 0x1 a|\n" + "$module:" + "x" * 800_000 + " x\nfoo bar",
+        '{"origin":1,"a":"' + '\\"' * 400_000,
+        '{"origin":1,"a":"' + '\\\\"' * 300_000,
+        "cl#" * 300_000,
+        '"origin"' * 100_000,
     ],
     ids=range(6),
 )
 def test_a_hostile_line_is_read_to_its_end(text: str) -> None:
-    """With a pattern that goes back over what it has seen, some take seconds, others hours."""
+    """With a pattern that goes back over what it has seen, some take minutes."""
     wrapped = '{"origin": 1,\n"message": "a line that goes on over its end \nand then ends"}\n'
     assert unwrap(text) == text
     assert unwrap(f"{wrapped}\n{text}") == f"{unwrap(wrapped)}\n{text}"

@@ -27,7 +27,8 @@ LONGEST = 8192
 _SPELLINGS = {"S": "ST", "E": "emailAddress", "Email": "emailAddress"}
 
 _NEXT_SLASH = rf"(?=/{_KEY}=|\Z)"
-_NEXT_COMMA = rf"(?=\s*[,+]\s*{_KEY}\s?=|\s*\Z)"
+# More blanks than these are looked behind from each of them, which takes their square.
+_NEXT_COMMA = rf"(?=\s{{0,80}}[,+]\s{{0,80}}{_KEY}\s?=|\s{{0,80}}\Z)"
 _NEXT_BARE = rf"(?=, {_KEY}=| \+ {_KEY}=|\Z)"
 
 
