@@ -468,7 +468,7 @@ def other_time(chance: random.Random, text: str) -> str:
     return text
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(REPEATING), min_size=1, max_size=4),
     st.integers(0, 1 << 20),
