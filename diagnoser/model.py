@@ -6,10 +6,13 @@ complete when it is made: ``None`` means "not known from this vantage", never "n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
+
+# Marks a field whose strings are made of digits by this program, never taken from an input.
+OWN_WORDS = {"own_words": True}
 
 
 class Stage(StrEnum):
@@ -280,7 +283,7 @@ class Sighting:
     count: int = 1
     first_seen: str | None = None
     last_seen: str | None = None
-    times: tuple[tuple[str, int], ...] = ()
+    times: tuple[tuple[str, int], ...] = field(default=(), metadata=OWN_WORDS)
     surroundings: tuple[Evidence, ...] = ()
 
 
@@ -584,7 +587,7 @@ class Case:
     count: int = 1
     first_seen: str | None = None
     last_seen: str | None = None
-    times: tuple[tuple[str, int], ...] = ()
+    times: tuple[tuple[str, int], ...] = field(default=(), metadata=OWN_WORDS)
     surroundings: tuple[Evidence, ...] = ()
 
 

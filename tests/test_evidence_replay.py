@@ -153,3 +153,11 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(InputError):
         read_report("[" * 100_000, "x")
+
+
+def test_minutes_that_are_none_are_refused() -> None:
+    """Nothing else looks at them again before they are written: they are digits, or not read."""
+    case = json.loads(render(report(judge(make_case({"like": "genuine"}))), "json", "en"))
+    case["cases"][0]["times"] = {"2026-11-20T10:15": 1, "\x1b]0;title\x07": 2}
+    with pytest.raises(InputError):
+        read_report(json.dumps(case), "saved.json")

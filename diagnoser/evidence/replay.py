@@ -7,6 +7,7 @@ ignored; a report that was edited by hand can at most lie about its evidence, as
 from __future__ import annotations
 
 import json
+import re
 
 from diagnoser.errors import InputError
 from diagnoser.evidence.nodes import Node, Unfit
@@ -46,6 +47,8 @@ from diagnoser.tls_numbers import alert_name, verify_code_name
 
 SCHEMA = 1
 _MOST_CASES = 10_000
+# 2026-11-20T10:15; of logs over months only the hour.
+_MINUTE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d(?::\d\d)?)?", re.ASCII)
 
 
 def opens_report(head: bytes) -> bool:
@@ -95,7 +98,10 @@ def _case(node: Node) -> Case:
 
 
 def _times(node: Node) -> tuple[tuple[str, int], ...]:
-    return tuple((minute, count.number()) for minute, count in node.pairs())
+    found = tuple((minute, count.number()) for minute, count in node.pairs())
+    if not all(_MINUTE.fullmatch(minute) for minute, _ in found):
+        raise Unfit(f"{node.place} is no list of minutes")
+    return found
 
 
 def _surroundings(node: Node) -> tuple[Evidence, ...]:

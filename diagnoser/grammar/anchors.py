@@ -143,9 +143,17 @@ def _common_ending(one: str, other: str) -> str:
 
 def _distinct(anchors: Iterable[Anchor]) -> tuple[Anchor, ...]:
     """Without those that hold another one: where they stand, so does the other."""
-    every = sorted(anchors, key=lambda a: len(a.text))
     found: list[Anchor] = []
-    for anchor in every:
-        if not any(known.text in anchor.text and known.above >= anchor.above for known in found):
+    # By their first byte: few of hundreds can stand at a place, and most are compared with none.
+    known: dict[int, list[Anchor]] = {}
+    for anchor in sorted(anchors, key=lambda a: len(a.text)):
+        text = anchor.text
+        held = (
+            text.startswith(other.text, at) and other.above >= anchor.above
+            for at, first in enumerate(text)
+            for other in known.get(first, ())
+        )
+        if not any(held):
             found.append(anchor)
+            known.setdefault(text[0], []).append(anchor)
     return tuple(found)

@@ -17,10 +17,13 @@ class LineCounter:
 
     def feed(self, data: bytes) -> None:
         """Count the ends in the next bytes of the text."""
-        data = self._last + data
+        if self._last:
+            data = self._last + data
         # What ends in returns may go on with a line feed.
         kept = data[-2:] if data[-2:] == b"\r\r" else data[-1:] if data[-1:] == b"\r" else b""
-        data, self._last = data[: len(data) - len(kept)], kept
+        self._last = kept
+        if kept:
+            data = data[: -len(kept)]
         self._ends += data.count(b"\n")
         if returns := data.count(b"\r"):
             self._ends += returns - data.count(b"\r\n") - data.count(b"\r\r\n")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
+from diagnoser.model import OWN_WORDS
+
 T = TypeVar("T")
 
 
@@ -26,7 +28,7 @@ def with_parts(value: T, change: Callable[[Any], Any]) -> T:
 
 
 def field_names(value: object) -> tuple[str, ...]:
-    """The fields of a dataclass, in order; none of anything else."""
+    """The fields of a dataclass that may hold text of an input, in order; none of anything else."""
     kind: Any = type(value)
     names: tuple[str, ...] = _names_of(kind)
     return names
@@ -36,4 +38,5 @@ def field_names(value: object) -> tuple[str, ...]:
 def _names_of(kind: Any) -> tuple[str, ...]:
     if not dataclasses.is_dataclass(kind):
         return ()
-    return tuple(field.name for field in dataclasses.fields(kind))
+    own = OWN_WORDS.keys()
+    return tuple(f.name for f in dataclasses.fields(kind) if own.isdisjoint(f.metadata))
