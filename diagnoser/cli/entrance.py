@@ -22,6 +22,7 @@ class Entrance(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
+            # typer exports no NoSuchOption; only that one, of an option of a command, is retold.
             option = getattr(error, "option_name", None)
             owners = [
                 n for n, c in self.commands.items() if any(option in p.opts for p in c.params)
