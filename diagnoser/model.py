@@ -623,7 +623,8 @@ class Verdict:
     finding: Finding
 
 
-# What a genuine and healthy endpoint does not speak against.
+# The rule that speaks of the network alone, and what it does not speak against.
+_NETWORK_IS_FINE = "endpoint-healthy"
 _BEYOND_NETWORK = frozenset(
     {Category.LICENCE_SYNC, Category.NOT_NETWORK, Category.LOCAL_SERVICE, Category.SERVER}
 )
@@ -647,18 +648,17 @@ class Diagnosis:
         applying = self._standing(Standing.APPLIES)
         suspected = self._standing(Standing.SUSPECTED)
         seen = [v for v in suspected if not v.finding.is_hearsay]
-        if applying and applying[0].category is Category.NONE:
+        if applying and applying[0].rule == _NETWORK_IS_FINE:
             applying = [v for v in seen if v.category in _BEYOND_NETWORK] + applying
         return next(iter((*applying, *seen, *suspected)), None)
 
     def _standing(self, standing: Standing) -> list[Verdict]:
-        """The verdicts of one standing, those that apply with a fault first."""
-        found = [
+        """The verdicts of one standing, in rank order."""
+        return [
             v
             for v in self.verdicts
             if v.finding.standing is standing and v.category is not Category.UNKNOWN
         ]
-        return sorted(found, key=lambda v: v.category is Category.NONE)
 
     @property
     def symptom(self) -> Symptom | None:

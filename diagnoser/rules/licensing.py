@@ -61,7 +61,7 @@ def licence_out_of_sync(case: Case) -> Finding:
     Decided by: the error speaks of licences, and the management endpoints (443 and 8443, KB 70285)
     are reached, genuine and healthy from here. If one of them fails, that failure is the cause.
     Undecided where the error blames a proxy that no probe went through; suspected where the root
-    of the chain is not known or is no matter of the network.
+    of the chain is not known or speaks of something else.
     Not to be confused with: wrong credentials, ``account-refused``; a service that is switched
     off, ``service-disabled``.
     """
