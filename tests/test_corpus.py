@@ -63,6 +63,38 @@ def test_parts_of_a_large_log_give_what_the_whole_gives(
     assert {s.block.at.line for _, s in whole.sightings} == {1 + 3 * k for k in range(9)}
 
 
+# The sorts of text that the way back to offsets of the file must count right: letters of one, two,
+# three and four bytes; half a pair, which no letter is.
+STRANGE = "x é 同期 \U0001f4be \udc80 \ud800"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_wide_log_and_its_parts_give_what_utf_8_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, end: str
+) -> None:
+    noise = f"2026-11-20T10:00:00:000+01:00 7 I00000000: {STRANGE}\n"
+    text = "".join(
+        noise * (i % 3) + LINE.format(m=i % 60, n=i, k=i % 9 + i // 3000) for i in range(9000)
+    ).replace("\n", end)
+    narrow, wide = tmp_path / "narrow.log", tmp_path / "wide.log"
+    narrow.write_bytes(text.encode("utf-8", "replace"))
+    wide.write_bytes(text.encode(encoding, "surrogatepass"))
+    monkeypatch.setattr(errands, "PART", 300_000)
+    expected = told_of(narrow, 1)
+    assert len(expected) == 11
+    assert told_of(narrow, 2) == told_of(wide, 1) == told_of(wide, 2) == expected
+    assert len(plan(str(wide), wide.stat().st_size, 2)) > 3
+
+
+def told_of(log: Path, jobs: int) -> list[tuple[int, int, str | None]]:
+    """Line, count and first time of what the parts of a log hold."""
+    parts = plan(str(log), log.stat().st_size, jobs)
+    with log.open("rb") as stream:
+        found = place(join([(part.start, survey_of(part)) for part in parts]), stream)
+    return sorted((s.block.at.line, s.count, s.first_seen) for _, s in found.sightings)
+
+
 def survey_of(errand: Errand) -> Survey:
     (found,) = run(errand, Settings())
     assert isinstance(found, Survey)

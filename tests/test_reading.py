@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from diagnoser.composing import composed
 from diagnoser.errors import ExitStatus, InputError
 from diagnoser.grammar import read_blocks
+from diagnoser.reading import narrowing
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.framing import Page, clean, clean_line
 from diagnoser.reading.sources import read_file, read_stream
@@ -84,6 +85,32 @@ def test_unicode_is_recognised(encoding: str, name: str) -> None:
         else text.encode(encoding)
     )
     assert decode(data) == text
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "\n", "é", "同", "\U0001f4be", "\udc80", "\ud800"]), max_size=40
+    ),
+    st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le"]),
+    st.integers(1, 9),
+    st.data(),
+)
+def test_what_is_read_as_utf8_knows_where_it_stood(
+    letters: list[str], encoding: str, size: int, data: st.DataObject
+) -> None:
+    wide = b"".join(c.encode(encoding, "surrogatepass") for c in letters)
+    stream = io.BytesIO(b"junk" + wide)
+    stream.seek(4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(narrowing, "_CHUNK", size)
+        text = narrowing.Narrowed(stream, encoding)
+        told = b"".join(iter(lambda: text.read(3), b"")).decode()
+        assert told == wide.decode(encoding, "replace")
+        if told:
+            at = data.draw(st.integers(0, len(told) - 1))
+            place = text.origin(len(told[:at].encode()), stream, 4)
+            assert place == len(told[:at].encode(encoding))
+            assert wide[place:].decode(encoding, "replace") == told[at:]
 
 
 @pytest.mark.parametrize(

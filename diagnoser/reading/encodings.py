@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
 from functools import cache
 
 from diagnoser import catalog
@@ -53,14 +52,6 @@ def wide_encoding(head: bytes) -> str | None:
     if marked is not None:
         return None if marked == "utf-8" else marked
     return _utf16(head)
-
-
-def narrowed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Chunks of a wide encoding as UTF-8; what is broken becomes U+FFFD."""
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    for chunk in chunks:
-        yield decoder.decode(chunk).encode("utf-8", "replace")
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
 def _decoded(data: bytes) -> str:

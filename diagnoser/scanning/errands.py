@@ -19,10 +19,12 @@ from diagnoser.grammar.forms import SPAN
 from diagnoser.model import Skipped
 from diagnoser.reading.archives import expand, holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.automaton import Anchor
-from diagnoser.reading.encodings import narrowed, wide_encoding
+from diagnoser.reading.encodings import wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.locating import HEAD as ENTRY
+from diagnoser.reading.narrowing import Narrowed, narrow, widened_size
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
+from diagnoser.scanning.placing import relocate
 from diagnoser.scanning.surroundings import ANCHORS
 from diagnoser.scanning.surveying import Survey, Surveyor
 
@@ -50,12 +52,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """``size`` bytes of a file from ``start``; ``part`` says that it is not the whole of it."""
+    """``size`` bytes of a file from ``start``; ``part`` says that it is not the whole of it.
+
+    ``encoding`` is that of a part whose letters are not single bytes.
+    """
 
     path: str
-    size: int
+    size: int = 0
     start: int = 0
     part: bool = False
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +87,18 @@ def plan(path: str, size: int, jobs: int) -> list[Errand]:
     """
     if jobs < 2 or size < 2 * PART:
         return [Errand(path, size)]
-    step = max(PART, -(-size // (2 * jobs)))
+    # A multiple of every encoding's unit.
+    step = max(PART, -(-size // (2 * jobs))) & ~3
     borders = [0]
     try:
         with open_file(Path(path)) as stream:
             head = stream.read(HEAD)
-            if is_packed(head) or wide_encoding(head) or detect(head) is not None:
+            if is_packed(head) or detect(head) is not None:
                 return [Errand(path, size)]
+            wide = wide_encoding(head)
             for planned in range(step, size - PART // 2, step):
                 stream.seek(planned)
-                border = find_border(stream.read(_SEARCH))
+                border = find_border(stream.read(_SEARCH), wide)
                 if border is not None:
                     borders.append(planned + border)
     except (OSError, DiagnoserError):
@@ -98,11 +106,16 @@ def plan(path: str, size: int, jobs: int) -> list[Errand]:
     if len(borders) == 1:
         return [Errand(path, size)]
     ends = [*borders[1:], size]
-    return [Errand(path, b - a, a, part=True) for a, b in zip(borders, ends, strict=True)]
+    pairs = zip(borders, ends, strict=True)
+    return [Errand(path, end - start, start, part=True, encoding=wide) for start, end in pairs]
 
 
-def find_border(data: bytes) -> int | None:
-    """Where an entry begins that no error above goes on in."""
+def find_border(data: bytes, wide: str | None = None) -> int | None:
+    """Where an entry begins that no error above goes on in; ``wide`` is an encoding of ``data``
+    whose letters are not single bytes."""
+    if wide is not None:
+        at = find_border(narrow(data, wide))
+        return None if at is None else widened_size(data, wide, at)
     tops: deque[int] = deque(maxlen=SPAN)
     for found in _ENTRY.finditer(data):
         at = found.end()
@@ -125,11 +138,7 @@ def run(
             stream = file if meter is None else cast("BinaryIO", _Metered(file, meter))
             if errand.part:
                 stream.seek(errand.start)
-                found.append(
-                    _surveyor(settings).survey(
-                        stream, errand.path, errand.size, within=errand.start > 0, counting=False
-                    )
-                )
+                found.append(_survey(stream, errand, settings, file))
             else:
                 for one in _whole(file, stream, errand.path, settings):
                     found.append(one)
@@ -156,7 +165,7 @@ def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> I
         if may_unpack_itself(head) and holds_zip(file):
             reason = "is a program with a zip archive in it, which is not looked into: unpack it"
             yield Skipped(path, reason)
-        yield from _text(head, stream, path, settings, is_file=True)
+        yield from _text(head, stream, path, settings, file)
         return
     if (report := read_bundle(file)) is not None:
         # What else is in it shows the same case once more.
@@ -172,40 +181,50 @@ def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> I
         if whole.seekable():
             whole.seek(0)
         try:
-            yield from _text(inner, whole, source.name, settings, is_file=False)
+            yield from _text(inner, whole, source.name, settings)
         except (Damaged, TooLarge, EOFError) as error:
             yield Skipped(source.name, str(error))
 
 
 def _text(
-    head: bytes, stream: BinaryIO, name: str, settings: Settings, *, is_file: bool
+    head: bytes, stream: BinaryIO, name: str, settings: Settings, file: BinaryIO | None = None
 ) -> Iterator[Found]:
     kind = detect(head)
     if kind is Kind.RENDERING:
         yield Skipped(name, RENDERED)
         return
     if kind is not None:
-        if is_file:
+        if file is not None:
             yield Leftover(name)
         else:
             yield from _kept(stream, name, surveyed=False)
         return
-    surveyor = _surveyor(settings)
     wide = wide_encoding(head)
     if len(head) < HEAD:
-        whole = b"".join(narrowed([head], wide)) if wide else head
-        yield surveyor.survey_whole(whole, name)
+        whole = narrow(head, wide) if wide else head
+        yield _surveyor(settings).survey_whole(whole, name)
         return
-    if wide is not None:
-        stream = _narrowed(stream, wide)
-    # A plain file is read once more for the few lines that matter.
-    survey = surveyor.survey(stream, name, counting=not is_file or wide is not None)
+    survey = _survey(stream, Errand(name, encoding=wide), settings, file)
     yield survey
     if any(m.name == "evidence" for m in survey.marks):
-        if is_file:
+        if file is not None:
             yield Leftover(name, surveyed=True)
         else:
             yield Skipped(name, "holds more than its errors (a transcript?): give it by itself")
+
+
+def _survey(stream: BinaryIO, errand: Errand, settings: Settings, file: BinaryIO | None) -> Survey:
+    """The errors of a large text. A ``file`` is read once more for the few lines that matter, so
+    only what is no file has its lines counted."""
+    surveyor, within, counting = _surveyor(settings), errand.start > 0, file is None
+    name, size = errand.path, errand.size if errand.part else None
+    if errand.encoding is None:
+        return surveyor.survey(stream, name, size, within=within, counting=counting)
+    text = Narrowed(stream, errand.encoding, size)
+    survey = surveyor.survey(cast("BinaryIO", text), name, within=within, counting=counting)
+    if file is None:
+        return survey
+    return relocate(survey, lambda at: text.origin(at, file, errand.start), errand.encoding)
 
 
 def _kept(stream: BinaryIO, name: str, *, surveyed: bool) -> Iterator[Found]:
@@ -224,11 +243,6 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     while len(data) < size and (more := stream.read(size - len(data))):
         data += more
     return data
-
-
-def _narrowed(stream: BinaryIO, encoding: str) -> BinaryIO:
-    chunks = iter(lambda: stream.read(_CHUNK), b"")
-    return cast("BinaryIO", Pipe(narrowed(chunks, encoding)))
 
 
 def _rejoined(head: bytes, stream: BinaryIO) -> BinaryIO:

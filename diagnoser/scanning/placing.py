@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -36,6 +37,19 @@ def join(parts: Sequence[tuple[int, Survey]]) -> Survey:
         tuple(replace(m, offset=start + m.offset) for start, p in parts for m in p.marks),
         sum(part.earlier for _, part in parts),
         counted=False,
+        encoding=parts[0][1].encoding,
+    )
+
+
+def relocate(survey: Survey, origin: Callable[[int], int], encoding: str) -> Survey:
+    """``survey`` with the offsets of the wide text from which what it read was made."""
+    return replace(
+        survey,
+        sightings=tuple((origin(at), s) for at, s in survey.sightings),
+        faults=tuple((origin(at), f) for at, f in survey.faults),
+        skipped=tuple((origin(at) if at >= 0 else at, s) for at, s in survey.skipped),
+        marks=tuple(replace(m, offset=origin(m.offset)) for m in survey.marks),
+        encoding=encoding,
     )
 
 
@@ -45,7 +59,7 @@ def place(survey: Survey, stream: BinaryIO) -> Survey:
     if survey.counted:
         return survey
     offsets = {at for at, _ in (*survey.sightings, *survey.faults, *survey.skipped) if at >= 0}
-    above = dict(_lines_above(stream, sorted(offsets)))
+    above = dict(_lines_above(stream, sorted(offsets), survey.encoding))
     above[-1] = 0
     return replace(
         survey,
@@ -62,12 +76,15 @@ def drop_headlines(sightings: Sequence[Sighting]) -> tuple[Sighting, ...]:
     return tuple(s for s in sightings if id(s.block) in kept)
 
 
-def _lines_above(stream: BinaryIO, offsets: Sequence[int]) -> list[tuple[int, int]]:
+def _lines_above(
+    stream: BinaryIO, offsets: Sequence[int], encoding: str | None
+) -> list[tuple[int, int]]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
     counter, at, found = LineCounter(), 0, []
     for offset in offsets:
         while at < offset and (data := stream.read(min(_CHUNK, offset - at))):
-            counter.feed(data)
             at += len(data)
+            counter.feed(decoder.decode(data).encode("utf-8", "replace") if decoder else data)
         found.append((offset, counter.line - 1))
     return found
 

@@ -38,7 +38,8 @@ class Survey:
 
     ``counted`` says that the line numbers are those of the text; otherwise they count from the
     island (see :func:`~diagnoser.scanning.placing.place`). ``earlier`` counts errors before the
-    time that the user asked for. ``interrupted`` says that Ctrl-C ended it early.
+    time that the user asked for. ``interrupted`` says that Ctrl-C ended it early. ``encoding`` is
+    that of the text, if its letters are not single bytes.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Survey:
     earlier: int = 0
     counted: bool = True
     interrupted: bool = False
+    encoding: str | None = None
 
 
 class Surveyor:
