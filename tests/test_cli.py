@@ -340,6 +340,7 @@ def test_explain_knows_causes_and_every_rendering_of_a_code() -> None:
         diagnoser("explain", code, expect=0).stdout
         for code in ("626/307", "0x02720133", "E02720133", "2720133h", "41025843")
     }
+    pages.add(diagnoser("explain", "307", "626", expect=0).stdout)
     assert len(pages) == 1
     assert "registration server" in pages.pop()
     table = diagnoser("explain", expect=0).stdout

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnoser.cli.explaining import explain
+from diagnoser.cli.explaining import explain, parse_code
 from diagnoser.cli.numbers import explain_number
 from diagnoser.errors import UsageError
 from diagnoser.reports.wording import words_for
@@ -92,6 +92,19 @@ def test_an_error_of_acronis_stays_one_whatever_else_its_number_is(
     assert capsys.readouterr().out.startswith("626/307 = 0x02720133")
     explain("0x0A000410", "en")
     assert capsys.readouterr().out.startswith("OpenSSL error code 0A000410")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("307 626", 626 << 16 | 307),
+        ("626 307", 626 << 16 | 307),
+        ("626, 307", 626 << 16 | 307),
+        ("9 8", None),  # neither order is known: nobody can say which it is
+    ],
+)
+def test_two_numbers_are_an_error_in_the_order_that_is_known(text: str, code: int | None) -> None:
+    assert parse_code(text) == code
 
 
 @given(st.text(max_size=60))

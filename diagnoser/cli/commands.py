@@ -209,7 +209,7 @@ def check(
 @app.command()
 def explain(
     topic: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
             help="A cause (tls-intercepted) or an error (626/307).", autocompletion=_causes
         ),
@@ -219,7 +219,8 @@ def explain(
     """Explain a cause or an error code: tls-intercepted, 626/307, 0x02720133, 41025843."""
     from diagnoser.cli import explaining  # noqa: PLC0415
 
-    raise typer.Exit(explaining.explain(topic, lang.value))
+    # Several words are one topic: ``explain 307 626``, ``explain closed port``.
+    raise typer.Exit(explaining.explain(" ".join(topic) if topic else None, lang.value))
 
 
 @app.command()

@@ -17,6 +17,8 @@ from diagnoser.reports.wording import placeholders, words_for
 from diagnoser.rules import CAUSES, RULES
 
 _PAIR = re.compile(r"(\d{1,5})/(\d{1,5})")
+# As they stand in a block, the code first, or as the catalogue orders them.
+_APART = re.compile(r"(\d{1,5})[ ,]+(\d{1,5})")
 _PACKED = re.compile(r"(?:0x|[EWI](?=[0-9A-Fa-f]{8}$))([0-9A-Fa-f]{1,8})|([0-9A-Fa-f]{5,8})h")
 # Docstrings mark what is code; a terminal shows the marks.
 _MARKED = re.compile(r"``([^`]+)``")
@@ -113,6 +115,10 @@ def parse_code(text: str) -> int | None:
     if pair := _PAIR.fullmatch(text):
         module, code = int(pair[1]), int(pair[2])
         return module << 16 | code if max(module, code) <= 0xFFFF else None
+    if apart := _APART.fullmatch(text):
+        one, other = int(apart[1]), int(apart[2])
+        known = [p for p in (other << 16 | one, one << 16 | other) if _is_catalogued(p)]
+        return known[0] if len(known) == 1 else None
     if packed := _PACKED.fullmatch(text):
         return int(packed[1] or packed[2], 16)
     if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= 0xFFFFFFFF:
