@@ -195,6 +195,12 @@ _VERDICT: Shape[Verdict] = record(
     member("rule", word_of(CAUSES), lambda v: v.rule),
     member("category", one_of(Category), lambda v: v.category),
     member("standing", one_of(Standing), lambda v: v.finding.standing),
+    member(
+        "hearsay",
+        TRUTH,
+        lambda v: v.finding.is_hearsay,
+        "A suspicion of the error's words alone: any other suspicion comes before it.",
+    ),
     member("evidence", many(_EVIDENCE), lambda v: v.finding.evidence),
 )
 
