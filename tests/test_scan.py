@@ -169,6 +169,48 @@ def test_since_include_and_exclude_choose_and_tell(tmp_path: Path) -> None:
     assert "2026-11-20T08:30" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("since", "places"),
+    [
+        # A clock time is that of the logs, whatever their zones.
+        ("2026-11-20T09:30", ["us1"]),
+        ("2026-11-20T08:50", ["us1", "us2"]),
+        # With a zone it is a point in time; what names no zone is taken to be in that.
+        ("2026-11-20T08:30Z", ["us1", "us2", "us3"]),
+        ("2026-11-20T17:30+09:00", ["us1", "us2"]),
+        ("2026-11-20T09:30Z", []),
+    ],
+)
+def test_since_with_a_zone_is_a_point_in_time(
+    tmp_path: Path, since: str, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    entry = (
+        "{} 100 E02720133: Error 0x2720133: Could not perform SSL_write() call:\n"
+        "| address: rs-us{}-cloud.acronis.com\n| port: 8443\n"
+    )
+    stamps = {
+        1: "2026-11-20T10:00:00:000+01:00",
+        2: "2026-11-20T09:00:00:000Z",
+        3: "2026-11-20T08:45:00:000",
+    }
+    text = "".join(entry.format(at, n) * 3 for n, at in stamps.items())
+    log, packed = tmp_path / "mms.0.log", tmp_path / "x.zip"
+    log.write_text(text * 400)
+    packed.write_bytes(zipped(**{"mms.0.log": text.encode()}))
+    for named in (log, packed):
+        done = diagnoser("scan", str(named), "--offline", "-f", "json", "--since", since)
+        cases = json.loads(done.stdout)["cases"]
+        assert sorted(c["endpoints"][0]["host"][3:6] for c in cases) == places
+
+
+def test_since_is_a_time_that_a_log_can_have(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(b"x")
+    for since in ("0001-01-01T00:00Z", "9999-12-31", "99999d"):
+        done = diagnoser("scan", str(tmp_path), "--since", since, expect=2)
+        assert "is no time of a log" in done.stderr
+
+
 def test_the_same_error_at_other_times_is_one_case_with_a_time_line(tmp_path: Path) -> None:
     log = tmp_path / "mms.0.log"
     stamped = (

@@ -36,6 +36,7 @@ from diagnoser.reading.archives import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream
 from diagnoser.scanning import (
+    Bound,
     Leftover,
     Settings,
     Survey,
@@ -210,9 +211,9 @@ class Gathering:
         return Collected(tuple(self._probes), tuple(self._checks), tuple(self._cases))
 
     def _add(self, reading: Reading, source: str) -> None:
-        since, earlier = self._scope.since, 0
+        since, earlier = None if self._scope.since is None else Bound(self._scope.since), 0
         for block, at in zip(reading.blocks, reading.moments, strict=True):
-            if since is not None and at is not None and at < since:
+            if since is not None and at is not None and since.is_after(at.encode()):
                 earlier += 1
             else:
                 self.sightings.append(Sighting(block, 1, at, at, ((at[:16], 1),) if at else ()))

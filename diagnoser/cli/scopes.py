@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,10 @@ from diagnoser.errors import UsageError
 from diagnoser.reading.walking import Selection
 
 _AGO = re.compile(r"(\d{1,5})([mhd])")
+# Seconds between the clocks of the easternmost and the westernmost zone.
+_ALL_ZONES = 26 * 3600
+# Whose moments every system can tell in seconds, in any zone.
+_YEARS = range(1971, 9999)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -18,7 +23,8 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 class Scope:
     """Which files and errors are meant; ``jobs`` 0: as many as it is worth.
 
-    ``since`` is compared with the times that the log writes, in the zone that it writes them.
+    ``since`` without a zone is compared with the times that the log writes, in the zone that it
+    writes them; with one it is a point in time.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -30,21 +36,28 @@ def scope_of(settings: Settings) -> Scope:
     """The scope that the options describe; raises ``UsageError`` for a time that is none."""
     since = None if settings.since is None else _time(settings.since)
     return Scope(
-        Selection(settings.include, settings.exclude, None if since is None else since.timestamp()),
-        None if since is None else since.strftime("%Y-%m-%dT%H:%M:%S"),
+        Selection(settings.include, settings.exclude, None if since is None else _earliest(since)),
+        None if since is None else since.isoformat(timespec="seconds"),
         settings.jobs,
     )
 
 
+def _earliest(since: datetime) -> float:
+    """When a file was last written, at the earliest, that may hold what is asked for (POSIX)."""
+    return since.timestamp() - (_ALL_ZONES if since.tzinfo is None else 0)
+
+
 def _time(text: str) -> datetime:
-    """A time of this machine's zone, without naming it: so do the logs."""
+    """A time with a zone if it has one: a clock time is that of the logs, whatever their zone."""
+    moment: datetime | None = None
     if ago := _AGO.fullmatch(text.strip()):
-        return datetime.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})  # noqa: DTZ005
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    else:
+        with contextlib.suppress(ValueError):
+            moment = datetime.fromisoformat(text.strip())
+    if moment is None or moment.year not in _YEARS:
         raise UsageError(
-            f"--since {text!r} is no time",
+            f"--since {text!r} is no time of a log",
             hint="for example --since 2026-11-20, --since 2026-11-20T08:30 or --since 3d",
-        ) from None
-    return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+        )
+    return moment

@@ -4,6 +4,7 @@ What a scan knows of one text is a :class:`Survey`; it travels between processes
 of the parts of one large text are joined in their order.
 """
 
+from diagnoser.scanning.bounds import Bound
 from diagnoser.scanning.errands import Errand, Leftover, Settings, plan, run, unpack
 from diagnoser.scanning.placing import drop_headlines, join, place
 from diagnoser.scanning.pool import run_all
@@ -11,6 +12,7 @@ from diagnoser.scanning.surroundings import build_of, notice, notice_marks
 from diagnoser.scanning.surveying import Survey
 
 __all__ = [
+    "Bound",
     "Errand",
     "Leftover",
     "Settings",

@@ -15,6 +15,7 @@ import re
 
 from diagnoser.reading import locating
 from diagnoser.reading.locating import BEFORE, CONTINUED, Island
+from diagnoser.scanning.bounds import Bound
 from diagnoser.scanning.masking import HOLE, holes, is_event
 from diagnoser.scanning.stamps import HEAD, comparable, stamp_of
 from diagnoser.scanning.tallies import Tally
@@ -52,7 +53,7 @@ class Familiar:
     ``since`` is the beginning of the time that is asked for; ``earlier`` counts the errors before.
     """
 
-    def __init__(self, since: bytes | None = None) -> None:
+    def __init__(self, since: Bound | None = None) -> None:
         self.earlier = 0
         self._since = since
         self._count = 0
@@ -121,7 +122,7 @@ class Familiar:
         return at
 
     def _tell(self, tallies: tuple[Tally, ...], at: bytes | None) -> None:
-        if self._since is not None and at is not None and at < self._since:
+        if self._since is not None and at is not None and self._since.is_after(at):
             self.earlier += len(tallies)
             return
         for tally in tallies:

@@ -20,6 +20,7 @@ from diagnoser.model import ErrorBlock, Sighting, Skipped
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator, Mark
+from diagnoser.scanning.bounds import Bound
 from diagnoser.scanning.familiar import Familiar
 from diagnoser.scanning.masking import mask
 from diagnoser.scanning.stamps import body_of, last_stamp_of, stamp_of
@@ -111,7 +112,7 @@ class _State:
 
     def __init__(self, name: str, since: str | None, *, counted: bool, whole: bool = False) -> None:
         self.name, self._counted, self._whole = name, counted, whole
-        self.since = None if since is None else since.encode()
+        self.since = None if since is None else Bound(since)
         self.familiar = Familiar(self.since)
         self.marks: list[Mark] = []
         self._tallies: dict[object, tuple[int, Tally]] = {}
@@ -137,7 +138,7 @@ class _State:
             self.familiar.learn(island, tallies)
         if tallies:
             at = stamp_of(data) if is_timed else last_stamp_of(island.before)
-            if self.since is not None and at is not None and at < self.since:
+            if self.since is not None and at is not None and self.since.is_after(at):
                 self._earlier += len(tallies)
                 return
             for tally in tallies:
@@ -162,7 +163,7 @@ class _State:
         times = [above if m is None else m.encode() for m in reading.moments]
         whole = True
         for block, at in zip(reading.blocks, times, strict=True):
-            if self.since is not None and at is not None and at < self.since:
+            if self.since is not None and at is not None and self.since.is_after(at):
                 self._earlier += 1
                 # Its tally may not exist: it is parsed again when it comes within the time.
                 whole = False
