@@ -379,13 +379,11 @@ def test_what_is_packed_is_read_from_a_pipe_too() -> None:
 
 def test_archives_that_cannot_be_read_are_listed_with_their_reason(tmp_path: Path) -> None:
     data = zipped(**{"a.log": block("rs-us1-cloud.acronis.com") * 20})
-    (tmp_path / "cut.zip").write_bytes(data[:-60])
     (tmp_path / "report.exe").write_bytes(b"MZ" + b"\0" * 3000 + data)
     (tmp_path / "program.exe").write_bytes(b"MZ" + b"\0" * 3000)
     done = diagnoser("scan", str(tmp_path), "--offline", "--format", "json", expect=65)
     told = {Path(s["source"]).name: s["reason"] for s in json.loads(done.stdout)["skipped"]}
     assert told == {
-        "cut.zip": "damaged archive: its directory, which stands at its end, is missing",
         "report.exe": "is a program with a zip archive in it, which is not looked into: unpack it",
     }
     done = diagnoser("scan", str(tmp_path / "report.exe"), "--offline", expect=65)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Self, cast
 
 from diagnoser.model import Skipped
+from diagnoser.reading import salvage
 from diagnoser.reading.inflating import Damaged, Decompressor, Limits, Pipe, TooLarge, inflate
 
 _HEAD = 512
@@ -265,16 +266,31 @@ def _zip(
             else:
                 file = cast("BinaryIO", aside)
                 _put_aside(head, stream, file, limits)
-            try:
-                archive = zipfile.ZipFile(file)
-            except zipfile.BadZipFile as error:
-                raise Damaged("its directory, which stands at its end, is missing") from error
+            archive = _opened(file)
+            if archive is None:
+                file.seek(0)
+                yield from _salvaged(file, name, limits, depth)
+                return
             with archive:
                 yield from _members(archive, name, limits, depth)
         except TooLarge as error:
             yield Skipped(name, str(error))
         except _BROKEN as error:
             yield Skipped(name, f"damaged archive: {_reason(error)}")
+
+
+def _opened(file: BinaryIO) -> zipfile.ZipFile | None:
+    """The archive, or ``None`` if its directory is gone. That of an archive inside it, behind which
+    it was cut, is none of its own: it does not list the member that the file begins with."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile:
+        return None
+    file.seek(0)
+    if file.read(4) == b"PK\x03\x04" and all(m.header_offset for m in archive.infolist()):
+        archive.close()
+        return None
+    return archive
 
 
 def _put_aside(head: bytes, stream: BinaryIO, file: BinaryIO, limits: Limits) -> None:
@@ -317,6 +333,32 @@ def _members(
                 yield from expand(_stream(chunks), inner, limits, depth + 1)
         except _BROKEN as error:
             yield Skipped(inner, f"damaged: {_reason(error)}")
+
+
+def _salvaged(
+    stream: BinaryIO, name: str, limits: Limits, depth: int
+) -> Iterator[Source | Skipped]:
+    """What stands in front of the cut, and what the cut has taken."""
+    count = 0
+    end = ""
+    try:
+        for member in salvage.members(stream, limits):
+            count += 1
+            if count > limits.members:
+                yield Skipped(name, f"more than {limits.members} members; the rest was left")
+                return
+            inner = f"{name}!/{member.name}"
+            if member.problem is not None:
+                yield Skipped(inner, member.problem)
+                continue
+            whole = _Whole(member.chunks)
+            yield from expand(_stream(iter(whole)), inner, limits, depth + 1)
+            if whole.end is not None:
+                yield Skipped(inner, whole.end)
+    except (Damaged, TooLarge) as error:
+        end = f"; {error}"
+    reason = f"cut off: its directory, which stands at its end, is missing{end}"
+    yield Skipped(name, f"{reason}; what stands in front of the cut was read ({count} members)")
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
