@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diagnoser import catalog, probing
 from diagnoser.endpoints import derive, recognise
 from diagnoser.errors import UsageError
-from diagnoser.evidence import Collected, is_moved_by_checks, join
+from diagnoser.evidence import Collected, attach, is_moved_by_checks, join
 from diagnoser.grammar.identity import mask_text
 from diagnoser.grammar.moments import in_order
 from diagnoser.model import (
@@ -198,7 +198,7 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
             looks_ahead=inquiry.looks_ahead,
         )
         found = {r.endpoint.key: r for r in results}
-    return tuple(_with_probes(c, found) for c in cases)
+    return tuple(_with_probes(c, found, again=inquiry.again) for c in cases)
 
 
 def _seen(case: Case) -> set[tuple[str, int, str | None]]:
@@ -206,9 +206,11 @@ def _seen(case: Case) -> set[tuple[str, int, str | None]]:
     return {p.endpoint.key for p in case.probes}
 
 
-def _with_probes(case: Case, found: dict[tuple[str, int, str | None], ProbeResult]) -> Case:
-    live = tuple(replace(found[e.key], endpoint=e) for e in case.endpoints if e.key in found)
-    kept = tuple(p for p in case.probes if p.endpoint.key not in found)
+def _with_probes(
+    case: Case, found: dict[tuple[str, int, str | None], ProbeResult], *, again: bool
+) -> Case:
+    """What contradicts a live probe is kept beside it: it was seen elsewhere, or before."""
+    seen = _seen(case)
     skipped = tuple(
         Skipped(
             str(e),
@@ -216,9 +218,12 @@ def _with_probes(case: Case, found: dict[tuple[str, int, str | None], ProbeResul
             f"(allow it with --allow {e.host})",
         )
         for e in case.endpoints
-        if e.key not in found and e.key not in _seen(case)
+        if e.key not in found and e.key not in seen
     )
-    return replace(case, probes=kept + live, skipped=case.skipped + skipped)
+    for endpoint in case.endpoints:
+        if endpoint.key in found and (again or endpoint.key not in seen):
+            case = attach(case, replace(found[endpoint.key], endpoint=endpoint))
+    return replace(case, skipped=case.skipped + skipped)
 
 
 def judge(case: Case) -> Diagnosis:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from test_cli import ARTICLE, closed_port, diagnoser
 
 from diagnoser.diagnosis import judge, open_case
 from diagnoser.evidence import join, read_report, read_transcripts
@@ -245,3 +247,44 @@ def test_an_unnamed_run_whose_certificate_names_the_host_is_not_assumed() -> Non
     text = unnamed(HEALTHY)
     (case,) = join((ERROR,), read_transcripts(text, "output3.txt", AT, PUBLIC))
     assert told(judge(case)) == ("endpoint-healthy", Standing.APPLIES)
+
+
+SAME_ENDPOINT = ARTICLE.replace("rs-ca01-cloud", "rs-us5-cloud")
+OTHER_ERROR = """\
+Error code: 12
+Module: 626
+LineInfo: 0x50e61e3e2e723ba3
+Fields: {"address":"rs-us5-cloud.acronis.com","$module":"isk_bundle_vsa64_26986","port":"8443"}
+Message: Could not perform SSL_connect() call:
+"""
+
+
+def test_a_transcript_is_about_every_error_of_its_endpoint(tmp_path: Path) -> None:
+    """None of them is probed: what failed elsewhere need not fail here."""
+    (tmp_path / "one.txt").write_text(SAME_ENDPOINT, "utf-8")
+    (tmp_path / "other.txt").write_text(OTHER_ERROR)
+    output = tmp_path / "output.txt"
+    output.write_text(FORTIGATE)
+    holder, port = closed_port()
+    with holder:
+        led = "--connect-to", f"{HOST}:{PORT}:127.0.0.1:{port}"
+        done = diagnoser("scan", str(tmp_path), "--format", "json", *led, expect=1)
+    cases = json.loads(done.stdout)["cases"]
+    assert len(cases) == 2
+    for case in cases:
+        assert case["cause"] == "tls-intercepted"
+        assert [e["probe"]["origin"] for e in case["endpoints"]] == ["transcript"]
+
+
+def test_a_probe_from_here_does_not_take_the_place_of_what_contradicts_it(tmp_path: Path) -> None:
+    errors, output = tmp_path / "errors.txt", tmp_path / "output.txt"
+    errors.write_text(SAME_ENDPOINT, "utf-8")
+    output.write_text(FORTIGATE)
+    holder, port = closed_port()
+    with holder:
+        led = "--again", "--connect-to", f"{HOST}:{PORT}:127.0.0.1:{port}"
+        done = diagnoser("scan", str(errors), str(output), "--format", "json", *led, expect=1)
+    (case,) = json.loads(done.stdout)["cases"]
+    assert [e["probe"]["origin"] for e in case["endpoints"]] == ["transcript", "live"]
+    standing = {v["rule"]: v["standing"] for v in case["verdicts"]}
+    assert standing["tls-intercepted"] == standing["port-closed"] == "applies"

@@ -20,7 +20,7 @@ from diagnoser.evidence.checkers import (
     read_checks,
     recognise_checks,
 )
-from diagnoser.evidence.joining import join
+from diagnoser.evidence.joining import attach, join
 from diagnoser.evidence.packets import opens_capture
 from diagnoser.evidence.pastes import drop_secrets
 from diagnoser.evidence.renderings import RENDERED, REPORT, is_rendering, read_bundle
@@ -41,6 +41,7 @@ __all__ = [
     "Check",
     "Collected",
     "Kind",
+    "attach",
     "detect",
     "drop_secrets",
     "explain_emptiness",

@@ -19,6 +19,7 @@ def join(
     moved: Sequence[bool] = (),
 ) -> tuple[Case, ...]:
     """``cases`` with every probe at the endpoint it is about; the rest become cases of their own.
+    Several errors may name one endpoint: the probe is about each of them.
 
     Of probes that agree the one that saw most stands, and the others are listed as skipped; probes
     that contradict each other are all kept.
@@ -28,15 +29,13 @@ def join(
     """
     joined = list(cases)
     for probe in probes:
-        place = _place(joined, probe)
-        if place is None:
+        places = _places(joined, probe)
+        if not places:
             joined.append(Case(block=None, endpoints=(probe.endpoint,), probes=(probe,)))
-            continue
-        index, endpoint, certain = place
-        if not certain:
-            told = Evidence(ASSUMED, str(endpoint), _source(probe))
-            endpoint = replace(endpoint, derivation=(*endpoint.derivation, told))
-        joined[index] = _with_probe(joined[index], replace(probe, endpoint=endpoint))
+        for index, endpoint, certain in places:
+            told = () if certain else (Evidence(ASSUMED, str(endpoint), _source(probe)),)
+            own = replace(endpoint, derivation=(*endpoint.derivation, *told))
+            joined[index] = attach(joined[index], replace(probe, endpoint=own))
     recognised = recognise_checks(checks)
     if recognised and any(moved):
         for index, is_moved in enumerate(moved):
@@ -56,8 +55,8 @@ def _source(probe: ProbeResult) -> str:
     return next(named, probe.vantage)
 
 
-def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint, bool] | None:
-    """The case and the endpoint of it that ``probe`` is about, and whether that is certain.
+def _places(cases: Sequence[Case], probe: ProbeResult) -> list[tuple[int, Endpoint, bool]]:
+    """The cases, with the endpoint of each, that ``probe`` is about, and whether that is certain.
 
     By host and port; by address, where the error named one; and where the evidence does not know
     its host, only if there is no choice: then it is certain where the certificate or the role
@@ -69,17 +68,18 @@ def _place(cases: Sequence[Case], probe: ProbeResult) -> tuple[int, Endpoint, bo
     candidates = [
         (i, e) for i, c in enumerate(cases) for e in c.endpoints if e.host != UNKNOWN_HOST
     ]
-    for index, endpoint in candidates:
-        same = endpoint.host.lower() == own.host.lower() or endpoint.host in addresses
-        if same and own.port in (endpoint.port, UNKNOWN_PORT):
-            return index, endpoint, True
-    if own.host != UNKNOWN_HOST:
-        return None
-    fitting = {e.key: (i, e) for i, e in reversed(candidates) if _may_be(e, probe)}
-    if len(fitting) != 1:
-        return None
-    ((index, endpoint),) = fitting.values()
-    return index, endpoint, _is_certainly(endpoint, probe)
+    named = {
+        index: endpoint
+        for index, endpoint in reversed(candidates)
+        if (endpoint.host.lower() == own.host.lower() or endpoint.host in addresses)
+        and own.port in (endpoint.port, UNKNOWN_PORT)
+    }
+    if named or own.host != UNKNOWN_HOST:
+        return [(index, endpoint, True) for index, endpoint in sorted(named.items())]
+    fitting = [(i, e) for i, e in candidates if _may_be(e, probe)]
+    if len({e.key for _, e in fitting}) != 1:
+        return []
+    return [(i, e, _is_certainly(e, probe)) for i, e in dict(reversed(fitting)).items()]
 
 
 def _is_certainly(endpoint: Endpoint, probe: ProbeResult) -> bool:
@@ -104,7 +104,9 @@ def _may_be(endpoint: Endpoint, probe: ProbeResult) -> bool:
     return name_matches(endpoint.server_name, leaf) or leaf.is_self_issued
 
 
-def _with_probe(case: Case, probe: ProbeResult) -> Case:
+def attach(case: Case, probe: ProbeResult) -> Case:
+    """``case`` with one more observation: of two that agree the one that saw more stands, the other
+    is listed; those that contradict each other are all kept."""
     same = [p for p in case.probes if p.endpoint.key == probe.endpoint.key and agree(p, probe)]
     if not same:
         return replace(case, probes=(*case.probes, probe))
