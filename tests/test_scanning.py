@@ -24,7 +24,7 @@ from diagnoser.grammar import FORMS, forms, read_blocks
 from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity, mask_text
 from diagnoser.model import ErrorBlock
-from diagnoser.reading import locating
+from diagnoser.reading import islands, locating, window
 from diagnoser.reading.automaton import MAX_ANCHORS
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator
@@ -39,7 +39,7 @@ SURVEYOR = Surveyor(errands.MARKED)
 ENTRIES = [
     (path.name, decode(path.read_bytes()).rstrip("\n") + "\n")
     for path in sorted(FOLDER.iterdir())
-    if path.name != "README.md" and locating.HEAD.match(path.read_bytes())
+    if path.name != "README.md" and islands.HEAD.match(path.read_bytes())
 ]
 ALL = samples()
 GAP = "\n\n\n\n"
@@ -164,9 +164,9 @@ def test_small_windows_and_slow_pipes_change_nothing(
     reach, above = 16 << 10, 4 << 10
     assume(all(len(i.data) < reach for i in whole if isinstance(i, Island)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locating, "CHUNK", chunk)
-        patch.setattr(locating, "REACH", reach)
-        patch.setattr(locating, "ABOVE", above)
+        patch.setattr(window, "CHUNK", chunk)
+        patch.setattr(islands, "REACH", reach)
+        patch.setattr(islands, "ABOVE", above)
         slow = cast("BinaryIO", Drip(text, most))
         cut = list(SURVEYOR._locator.locate(slow))
     assert cut == whole
@@ -180,9 +180,9 @@ def test_islands_never_overlap_and_are_bytes_of_the_text(
     """Hits in a text without any line end, where nothing says where an entry begins."""
     text = (b"Error code: 307 " + b"x" * between) * hits
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locating, "CHUNK", chunk)
-        patch.setattr(locating, "REACH", 2048)
-        patch.setattr(locating, "ABOVE", 512)
+        patch.setattr(window, "CHUNK", chunk)
+        patch.setattr(islands, "REACH", 2048)
+        patch.setattr(islands, "ABOVE", 512)
         found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
     end = 0
     for island in found:
@@ -278,7 +278,7 @@ def test_the_anchors_fit_the_vector_search() -> None:
 def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) -> None:
     """Each look may go as far as an island reaches: one a hit, and a minute is gone."""
     looks = 0
-    end_below = locating._end_below
+    end_below = islands._end_below
 
     def counted(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple[int, bool]:
         nonlocal looks
@@ -286,7 +286,7 @@ def test_a_text_of_nothing_but_anchors_is_cut_with_few_looks_below(text: bytes) 
         return end_below(buffer, at, filled, spans=spans)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locating, "_end_below", counted)
+        patch.setattr(islands, "_end_below", counted)
         found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
     assert sum(len(i.data) for i in found) >= 0.9 * len(text)
     assert looks <= (text.count(b"error") + text.count(b"rror:")) // 10
@@ -369,7 +369,7 @@ def test_a_label_is_found_however_it_is_spelt(label: str, above: int) -> None:
 def test_a_dense_text_without_times_is_cut_in_linear_time(text: bytes) -> None:
     """What lies beyond the longest island is looked at for the next, not for this one."""
     looks = 0
-    end_below = locating._end_below
+    end_below = islands._end_below
 
     def counted(buffer: bytearray, at: int, filled: int, *, spans: bool) -> tuple[int, bool]:
         nonlocal looks
@@ -378,7 +378,7 @@ def test_a_dense_text_without_times_is_cut_in_linear_time(text: bytes) -> None:
 
     begun = time.process_time()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locating, "_end_below", counted)
+        patch.setattr(islands, "_end_below", counted)
         found = [i for i in SURVEYOR._locator.locate(stream_of(text)) if isinstance(i, Island)]
     assert sum(len(i.data) for i in found) >= 0.9 * len(text)
     assert looks <= text.count(b"\n") // 40
@@ -391,7 +391,7 @@ def test_a_long_text_without_times_is_parted_between_its_blocks(above: str, end:
     """Nothing says where an entry begins; a chain of several links must not be cut in two."""
     sample = (FOLDER / "labelled-en-ssl-write.txt").read_text().rstrip("\n") + "\n"
     text = ((above + sample) * 700).replace("\n", end).encode()
-    assert len(text) > 3 * locating.REACH
+    assert len(text) > 3 * islands.REACH
     survey = SURVEYOR.survey(stream_of(text), "x")
     assert [
         ([f.name for f in s.block.frames], s.count, s.block.damage) for _, s in survey.sightings
@@ -497,8 +497,8 @@ def assert_told_as_read(text: bytes, since: str | None = None) -> None:
 
 
 def test_a_scan_and_the_grammar_look_equally_far() -> None:
-    assert grammar.NEAR == locating.BEFORE
-    assert forms.SPAN == locating._SPAN
+    assert grammar.NEAR == islands.BEFORE
+    assert forms.SPAN == islands.SPAN
 
 
 def test_what_repeats_is_neither_cut_nor_read_again() -> None:

@@ -21,7 +21,7 @@ from diagnoser.reading.archives import expand, holds_zip, is_packed, may_unpack_
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
-from diagnoser.reading.locating import HEAD as ENTRY
+from diagnoser.reading.islands import HEAD as ENTRY
 from diagnoser.reading.narrowing import Narrowed, narrow, widened_size
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
 from diagnoser.scanning.placing import relocate

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 
-from diagnoser.reading import locating
-from diagnoser.reading.locating import BEFORE, CONTINUED, Island
+from diagnoser.reading import islands
+from diagnoser.reading.islands import BEFORE, CONTINUED
+from diagnoser.reading.locating import Island
 from diagnoser.scanning.bounds import Bound
 from diagnoser.scanning.masking import HOLE, holes, is_event
 from diagnoser.scanning.stamps import HEAD, comparable, stamp_of
@@ -26,7 +27,7 @@ _LONGEST = 8 << 10
 # Bounds of memory and time: entries in all, and lengths of segments that one place is tried with.
 _MOST = 4_000
 _MOST_LENGTHS = 12
-_BEGINS = locating.HEAD.match
+_BEGINS = islands.HEAD.match
 
 
 class _Node:
