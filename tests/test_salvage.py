@@ -90,6 +90,9 @@ def test_what_stands_in_front_of_the_cut_is_read(kind: int, data: st.DataObject)
     found, skipped = read(whole[:cut])
     assert skipped[-1].source == "r.zip"
     assert "cut off: its directory, which stands at its end, is missing" in skipped[-1].reason
+    # Of an archive inside it, a byte or two do not tell yet what it is.
+    stub = found.pop("inner.zip", b"")
+    assert len(stub) < 4
     for name, text in found.items():
         assert WHOLE[name].startswith(text)
     # All but one are whole, and that one is named, or is the archive itself.

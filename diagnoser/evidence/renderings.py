@@ -11,7 +11,7 @@ import re
 from typing import BinaryIO
 
 from diagnoser import catalog
-from diagnoser.reading.archives import read_member
+from diagnoser.reading.zips import read_member
 
 # What a report is left out with; the reader learns what to give instead.
 RENDERED = (

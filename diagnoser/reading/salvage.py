@@ -10,9 +10,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from diagnoser.model import Skipped
+from diagnoser.reading.damage import Member
 from diagnoser.reading.inflating import Damaged, Limits, TooLarge
 
 _HEADER = struct.Struct("<4sHHHIIIIHH")
@@ -28,20 +29,8 @@ _CHUNK = 1 << 18
 _MOST_AT_ONCE = 4 * _CHUNK
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One member that stands in front of the cut. ``problem`` says why it cannot be read.
-
-    ``chunks`` are its bytes; they raise ``Damaged`` at the cut and ``TooLarge`` at a limit.
-    """
-
-    name: str
-    chunks: Iterator[bytes]
-    problem: str | None = None
-
-
-def members(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
-    """The files in the order in which they stand; each is read before the next is asked for.
+def salvaged_members(stream: BinaryIO, archive: str, limits: Limits) -> Iterator[Member | Skipped]:
+    """The files in the order in which they stand, named below ``archive``.
 
     Ends without a word where no further member begins; raises ``Damaged`` where nobody can tell
     where the next one does.
@@ -56,7 +45,7 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
         if len(extra) < extra_size or len(raw) < name_size:
             return
         packed = _packed_size(packed, size, extra)
-        name = raw.decode("utf-8" if flags & _IS_UTF8 else "cp437", "replace")
+        name = f"{archive}!/{raw.decode('utf-8' if flags & _IS_UTF8 else 'cp437', 'replace')}"
         is_sized = not flags & _SIZE_BEHIND
         problem: str | None = None
         if flags & _ENCRYPTED:
@@ -70,7 +59,7 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
         else:
             chunks = feed.counted(packed)
         if not name.endswith("/"):
-            yield Member(name, chunks, problem)
+            yield Member(name, chunks) if problem is None else Skipped(name, problem)
         # Whoever was asked need not have read to the end.
         for _ in chunks:
             pass

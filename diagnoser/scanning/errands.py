@@ -17,13 +17,14 @@ from diagnoser.evidence import HEAD, RENDERED, REPORT, Kind, detect, read_bundle
 from diagnoser.grammar import FORMS
 from diagnoser.grammar.forms import SPAN
 from diagnoser.model import Skipped
-from diagnoser.reading.archives import expand, holds_zip, is_packed, may_unpack_itself
+from diagnoser.reading.archives import expand, is_packed, may_unpack_itself
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.islands import HEAD as ENTRY
 from diagnoser.reading.narrowing import Narrowed, narrow, widened_size
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
+from diagnoser.reading.zips import holds_zip
 from diagnoser.scanning.placing import relocate
 from diagnoser.scanning.surroundings import ANCHORS
 from diagnoser.scanning.surveying import Survey, Surveyor
