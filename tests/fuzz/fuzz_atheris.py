@@ -3,8 +3,8 @@
     pip install atheris
     python tests/fuzz/fuzz_atheris.py -max_total_time=60
 
-The arguments are libFuzzer's own; without a time it ends after a minute. Without a corpus directory among them a temporary one is filled
-from ``sample_logs/``. Whatever comes in must be read or refused with ``BlockSyntaxError``; all
+The arguments are libFuzzer's own; without a time it ends after a minute. Without a corpus
+directory among them a temporary one is filled from ``sample_logs/``. Whatever comes in must be read or refused with ``BlockSyntaxError``; all
 else that is raised is a finding, and libFuzzer leaves the input that caused it beside you.
 """
 
