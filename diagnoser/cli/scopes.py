@@ -30,8 +30,8 @@ def scope_of(settings: Settings) -> Scope:
     """The scope that the options describe; raises ``UsageError`` for a time that is none."""
     since = None if settings.since is None else _time(settings.since)
     return Scope(
-        Selection(settings.include, settings.exclude, None if since is None else since.timestamp()),
-        None if since is None else since.strftime("%Y-%m-%dT%H:%M:%S"),
+        Selection(settings.include, settings.exclude, None if since is None else _epoch(since)),
+        None if since is None else since.isoformat(timespec="seconds"),
         settings.jobs,
     )
 
@@ -47,4 +47,18 @@ def _time(text: str) -> datetime:
             f"--since {text!r} is no time",
             hint="for example --since 2026-11-20, --since 2026-11-20T08:30 or --since 3d",
         ) from None
-    return moment.astimezone().replace(tzinfo=None) if moment.tzinfo else moment
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone().replace(tzinfo=None)
+    except (OSError, OverflowError, ValueError):
+        return moment.replace(tzinfo=None)
+
+
+def _epoch(moment: datetime) -> float | None:
+    """Seconds of the epoch; ``None`` for what a system cannot count: Windows' C library knows no
+    local time before 1970, and no file is older."""
+    try:
+        return moment.timestamp()
+    except (OSError, OverflowError, ValueError):
+        return None

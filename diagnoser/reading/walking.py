@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -100,7 +101,7 @@ def _below(
     for entry in found:
         relative = os.path.relpath(entry.path, root).replace(os.sep, "/")
         try:
-            status = entry.stat()
+            status = _status(entry, sys.platform)
         except OSError as error:
             yield Skipped(entry.path, f"cannot be reached: {_reason(error)}")
             continue
@@ -128,6 +129,15 @@ def _below(
         yield Skipped(directory, f"{old} files were last changed before --since")
 
 
+def _status(entry: os.DirEntry[str], system: str) -> os.stat_result:
+    """Size, times and identity of what an entry leads to.
+
+    A directory of Windows knows no identity (a loop of junctions would not end), and of a file that
+    a running agent holds open neither its present size nor its last change.
+    """
+    return Path(entry.path).stat() if system == "win32" else entry.stat()
+
+
 def _barred(directory: str, depth: int) -> str | None:
     if depth > _MAX_DEPTH:
         return f"directories nested more than {_MAX_DEPTH} deep were left"
@@ -149,7 +159,7 @@ def _is_of_the_kernel(path: str) -> bool:
 
 
 def _is_under(path: str, root: str) -> bool:
-    target, base = os.path.realpath(path), os.path.realpath(root)
+    target, base = (os.path.normcase(os.path.realpath(p)) for p in (path, root))
     return target.startswith(base.rstrip(os.sep) + os.sep)
 
 
