@@ -247,9 +247,10 @@ def demo(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the report."""
+    from diagnoser.cli.printing import put  # noqa: PLC0415
     from diagnoser.reports import schema as description  # noqa: PLC0415
 
-    typer.echo(description.render(), nl=False)
+    put(description.render(), "json")
 
 
 @app.command()

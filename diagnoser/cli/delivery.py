@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from diagnoser.cli import say
 from diagnoser.cli.options import Settings
+from diagnoser.cli.printing import put
 from diagnoser.errors import OutputError, UsageError
 from diagnoser.model import Report
 from diagnoser.reports import render
@@ -23,6 +24,7 @@ from diagnoser.reports.redaction import redact
 from diagnoser.reports.tokens import Entry
 
 _NARROWEST = 40
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
@@ -122,11 +124,16 @@ def _map(entries: Sequence[Entry]) -> bytes:
 
 def _put(text: str, settings: Settings) -> None:
     if settings.output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        put(text, settings.form)
         return
-    _save(settings.output, text.encode(), "--output")
+    _save(settings.output, _as_file(text, settings.form, os.linesep), "--output")
     _tell(settings, f"report written to {settings.output}")
+
+
+def _as_file(text: str, form: str, line_end: str) -> bytes:
+    """What is read by people has the system's line ends: to Notepad before Windows 10 1809 a text
+    without them is one line."""
+    return (text.replace("\n", line_end) if form in ("text", "markdown") else text).encode()
 
 
 def _tell(settings: Settings, text: str) -> None:
@@ -144,14 +151,16 @@ def _save(target: Path, data: bytes, option: str) -> None:
             with target.open("wb") as through:
                 through.write(data)
             return
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        # tempfile would try 10,000 names in a folder of Windows that may not be written to.
+        draft = target.parent / f".{target.name[:100]}.{secrets.token_hex(8)}"
+        handle = os.open(draft, _CREATE, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(draft).replace(target)
+            draft.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(draft).unlink()
+                draft.unlink()
             raise
     except OSError as error:
         raise OutputError(
