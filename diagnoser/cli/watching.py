@@ -17,6 +17,7 @@ from types import FrameType
 import diagnoser
 from diagnoser.cli import say
 from diagnoser.cli.options import Settings
+from diagnoser.cli.printing import put
 from diagnoser.cli.session import language_of, prepare
 from diagnoser.diagnosis import Inquiry, diagnose, open_case
 from diagnoser.errors import ExitStatus, UsageError
@@ -192,8 +193,7 @@ def _report(
             if settings.form == "ndjson"
             else _line(report, report.diagnoses[0], language)
         )
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        put(text, settings.form)
         if wanted.command:
             _call(wanted.command, render(report, "json", language))
 
@@ -235,12 +235,22 @@ def _call(command: tuple[str, ...], document: str) -> None:
             say(f"diagnoser: {command[0]}: ended with status {done.returncode}")
 
 
+def _words(text: str, system: str) -> tuple[str, ...]:
+    """As a shell splits it; on Windows a backslash parts folders and quotes nothing."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    if system == "nt":
+        lexer.escape = ""
+    return tuple(lexer)
+
+
 def split_command(text: str | None) -> tuple[str, ...]:
     """The program and its arguments as the user quoted them; raises ``UsageError``."""
     if text is None:
         return ()
     try:
-        parts = tuple(shlex.split(text, posix=os.name != "nt"))
+        parts = _words(text, os.name)
     except ValueError as error:
         raise UsageError(
             f"--exec {text!r}: {str(error).lower()}", hint="close the quotation mark"
