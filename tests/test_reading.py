@@ -86,6 +86,13 @@ def test_unicode_is_recognised(encoding: str, name: str) -> None:
     assert decode(data) == text
 
 
+@pytest.mark.parametrize("text", ["Message: x\x1a", "Message: x\x1a\r\n", "a\x1a\nMessage: x"])
+def test_the_end_of_an_input_of_windows_is_no_letter(text: str) -> None:
+    """Ctrl-Z ends it at the beginning of a line only, and stays in the text elsewhere."""
+    assert "\x1a" not in decode(text.encode())
+    assert "Message: x" in decode(text.encode())
+
+
 @pytest.mark.parametrize(
     ("name", "page", "language"),
     [

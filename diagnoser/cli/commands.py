@@ -96,7 +96,7 @@ def paste(
 ) -> None:
     """Diagnose why an Acronis agent fails.
 
-    Paste an error and end with Ctrl-D (Windows: Ctrl-Z, Enter), or: diagnoser < error.txt
+    Paste an error and end with Ctrl-D (Windows: Ctrl-Z, Enter), or: diagnoser error.txt
 
     The endpoint is read from the error, a real TLS handshake is made from this machine, and the
     verdict says what it is: a closed port, an intercepted connection (MITM certificate), licence

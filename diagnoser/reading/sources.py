@@ -80,7 +80,7 @@ def read_file(path: Path, limit: int = LIMIT) -> Input:
             return read_stream(stream, source, limit)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
-            f"{source}: no such file", hint="check the path, or paste the text: diagnoser < FILE"
+            f"{source}: no such file", hint="check the path, or paste the text: diagnoser"
         ) from error
     except PermissionError as error:
         if getattr(error, "winerror", None) in _IN_USE:
