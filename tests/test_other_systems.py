@@ -142,6 +142,36 @@ def test_a_file_in_use_is_no_matter_of_rights(monkeypatch: pytest.MonkeyPatch) -
         sources.read_file(Path("mms.0.log"))
 
 
+@pytest.mark.parametrize(
+    ("path", "system", "said"),
+    [
+        ("C:\\" + "x" * 300, "win32", True),
+        ("C:\\short", "win32", False),
+        ("\\\\?\\C:\\" + "x" * 300, "win32", False),
+        ("/" + "x" * 300, "linux", False),
+    ],
+)
+def test_a_path_that_windows_finds_too_long_is_said_to_be(
+    path: str, system: str, said: bool
+) -> None:
+    assert ("too long" in walking._too_long(path, system)) is said
+
+
+def test_a_file_is_known_in_any_spelling(tmp_path: Path) -> None:
+    """As on macOS, where error.txt and Error.TXT are one; a second name is as good here."""
+    (tmp_path / "error.txt").write_text(BLOCK)
+    (tmp_path / "Error.TXT").hardlink_to(tmp_path / "error.txt")
+    done = diagnoser(
+        "scan",
+        "--offline",
+        str(tmp_path / "error.txt"),
+        "-o",
+        str(tmp_path / "Error.TXT"),
+        expect=2,
+    )
+    assert "would overwrite" in done.stderr
+
+
 @pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:00+14:00", "99999d", "9999-12-31"])
 def test_a_time_that_the_system_cannot_count_is_a_time(since: str) -> None:
     scope = scopes.scope_of(Settings(since=since))
@@ -285,6 +315,15 @@ def run(*arguments: str, page: str, given: str = BLOCK) -> subprocess.CompletedP
     assert b"internal error" not in done.stderr
     assert done.returncode == 1, done
     return done
+
+
+@pytest.mark.parametrize(
+    ("page", "wide"), [("cp932", True), ("cp949", True), ("cp437", False), ("cp65001", False)]
+)
+def test_lines_are_drawn_in_ascii_where_a_console_has_them_two_columns_wide(
+    page: str, wide: bool
+) -> None:
+    assert printing.draws_wide(page) is wide
 
 
 def test_progress_writes_no_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,17 +40,17 @@ def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
     ]
     read = [p for p in inputs if p != "-"]
     read += [str(p) for p in (settings.client_cert, settings.client_key, settings.ca_file) if p]
-    taken = {_place(Path(p)) for p in read}
+    taken = {mark for p in read for mark in _marks(Path(p))}
     for option, path in named:
         if path is None:
             continue
-        place = _place(path)
-        if place in taken or (Path(place).is_file() and _folders(place) & taken):
+        place, marks = _place(path), _marks(path)
+        if marks & taken or (Path(place).is_file() and _folders(place) & taken):
             raise UsageError(
                 f"{option} {path} would overwrite a file that is read or written elsewhere",
                 hint=f"give {option} a name of its own",
             )
-        taken.add(place)
+        taken |= marks
     if settings.bundle is not None and settings.bundle.suffix.lower() != ".zip":
         raise UsageError(
             f"--bundle {settings.bundle} is a zip archive and should be called one",
@@ -65,6 +66,16 @@ def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
 def _place(path: Path) -> str:
     """Which file a path names, by links and in any case of letters where the system ignores it."""
     return os.path.normcase(os.path.realpath(path))
+
+
+def _marks(path: Path) -> set[str]:
+    """By what two paths are known to name one file: also by its identity, as macOS ignores case."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return {_place(path)}
+    is_file = stat.S_ISREG(status.st_mode)
+    return {_place(path), *([f"{status.st_dev}:{status.st_ino}"] if is_file else [])}
 
 
 def _folders(place: str) -> set[str]:
@@ -113,7 +124,9 @@ def _layout(settings: Settings) -> Layout:
     """Text as wide as the terminal it goes to, which is not asked where it goes elsewhere."""
     width = WIDTH
     if settings.output is None and sys.stdout.isatty():
-        width = max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+        room = shutil.get_terminal_size((WIDTH, 24)).columns
+        # A line that fills the last column is followed by an empty one on consoles of Windows.
+        width = max(_NARROWEST, min(WIDTH, room - (os.name == "nt")))
     return Layout(width, settings.verbose)
 
 

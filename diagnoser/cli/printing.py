@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import os
 import sys
 from typing import TextIO
 
@@ -22,6 +23,7 @@ _DRAWN = str.maketrans(
     }
 )  # fmt: skip
 _JSON = ("json", "ndjson")
+_AS_DRAWN = ("text", "markdown")
 
 
 def put(text: str, form: str) -> None:
@@ -31,7 +33,7 @@ def put(text: str, form: str) -> None:
     """
     out = sys.stdout
     try:
-        out.write(text if takes_all(out) else plain(text, form))
+        out.write(text if _shows_all(out, form) else plain(text, form))
         out.flush()
     except OSError as error:
         # A pipe that was closed is EINVAL to the C library of Windows.
@@ -41,6 +43,18 @@ def put(text: str, form: str) -> None:
             f"stdout could not be written: {error.strerror or type(error).__name__}",
             hint="write the report to a file with --output",
         ) from error
+
+
+def _shows_all(stream: TextIO, form: str) -> bool:
+    if form in _AS_DRAWN and os.name == "nt" and stream.isatty():
+        return not draws_wide(os.device_encoding(stream.fileno()))
+    return takes_all(stream)
+
+
+def draws_wide(page: str | None) -> bool:
+    """Whether a console of this code page gives lines and dots two columns: East Asian ones do, as
+    the fonts of these pages have them so wide (UAX 11, "ambiguous")."""
+    return page in ("cp932", "cp936", "cp949", "cp950")
 
 
 def takes_all(stream: TextIO) -> bool:

@@ -111,7 +111,9 @@ def watch(wanted: Watch, settings: Settings) -> int:
     reader = _Reader(Follower(wanted.directory, from_start=wanted.from_start))
     remembered: OrderedDict[str, None] = OrderedDict()
     tally = _Tally()
-    signal.signal(signal.SIGTERM, _stop)
+    for name in ("SIGTERM", "SIGBREAK"):
+        if name in signal.Signals.__members__:
+            signal.signal(signal.Signals[name], _stop)
     try:
         first = True
         while True:
@@ -137,7 +139,8 @@ def _files(count: int) -> str:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """A service manager ends a program by SIGTERM; that is an end like any other."""
+    """A service manager ends a program by SIGTERM, a console of Windows by Ctrl-Break: that is an
+    end like any other."""
     del number, frame
     raise KeyboardInterrupt
 

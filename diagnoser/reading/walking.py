@@ -21,6 +21,8 @@ _ROTATED = re.compile(
     re.IGNORECASE,
 )
 _MAX_DEPTH = 64
+# A directory's may have 12 letters less than a file's (MAX_PATH, learn.microsoft.com).
+_LONGEST_OF_WINDOWS = 248
 _KERNEL = ("/proc", "/sys", "/dev")
 
 
@@ -95,7 +97,8 @@ def _below(
         with os.scandir(directory) as entries:
             found = sorted(entries, key=lambda e: rotation_order(e.name))
     except OSError as error:
-        yield Skipped(directory, f"cannot be listed: {_reason(error)}")
+        told = _reason(error) + _too_long(directory, sys.platform)
+        yield Skipped(directory, f"cannot be listed: {told}")
         return
     old = 0
     for entry in found:
@@ -103,7 +106,8 @@ def _below(
         try:
             status = _status(entry, sys.platform)
         except OSError as error:
-            yield Skipped(entry.path, f"cannot be reached: {_reason(error)}")
+            told = _reason(error) + _too_long(entry.path, sys.platform)
+            yield Skipped(entry.path, f"cannot be reached: {told}")
             continue
         identity = (status.st_dev, status.st_ino)
         if stat.S_ISDIR(status.st_mode):
@@ -136,6 +140,13 @@ def _status(entry: os.DirEntry[str], system: str) -> os.stat_result:
     a running agent holds open neither its present size nor its last change.
     """
     return Path(entry.path).stat() if system == "win32" else entry.stat()
+
+
+def _too_long(path: str, system: str) -> str:
+    """Windows says of a path beyond 259 letters that there is none."""
+    if system != "win32" or len(path) < _LONGEST_OF_WINDOWS or path.startswith("\\\\?\\"):
+        return ""
+    return "; its path is too long for Windows: give the folder as \\\\?\\C:\\…"
 
 
 def _barred(directory: str, depth: int) -> str | None:
