@@ -21,6 +21,8 @@ from diagnoser.reports.wording import words_for
         ("verify:19", "SELF_SIGNED_CERT_IN_CHAIN"),
         ("24", "INVALID_CA"),
         ("alert:48", "unknown_ca(48)"),
+        ("1225", "Windows error 1225: ERROR_CONNECTION_REFUSED"),
+        ("wsa:64", "ERROR_NETNAME_DELETED"),
         ("10061", "port-closed"),
         ("curl:60", "tls-intercepted"),
         ("X509_V_ERR_CERT_HAS_EXPIRED", "certificate-expired"),

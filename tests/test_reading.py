@@ -113,6 +113,13 @@ def test_what_is_read_as_utf8_knows_where_it_stood(
             assert wide[place:].decode(encoding, "replace") == told[at:]
 
 
+@pytest.mark.parametrize("text", ["Message: x\x1a", "Message: x\x1a\r\n", "a\x1a\nMessage: x"])
+def test_the_end_of_an_input_of_windows_is_no_letter(text: str) -> None:
+    """Ctrl-Z ends it at the beginning of a line only, and stays in the text elsewhere."""
+    assert "\x1a" not in decode(text.encode())
+    assert "Message: x" in decode(text.encode())
+
+
 @pytest.mark.parametrize(
     ("name", "page", "language"),
     [

@@ -204,13 +204,6 @@ def test_since_with_a_zone_is_a_point_in_time(
         assert sorted(c["endpoints"][0]["host"][3:6] for c in cases) == places
 
 
-def test_since_is_a_time_that_a_log_can_have(tmp_path: Path) -> None:
-    (tmp_path / "x.log").write_bytes(b"x")
-    for since in ("0001-01-01T00:00Z", "9999-12-31", "99999d"):
-        done = diagnoser("scan", str(tmp_path), "--since", since, expect=2)
-        assert "is no time of a log" in done.stderr
-
-
 def test_the_same_error_at_other_times_is_one_case_with_a_time_line(tmp_path: Path) -> None:
     log = tmp_path / "mms.0.log"
     stamped = (

@@ -11,6 +11,7 @@ from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus
 def run() -> None:
     """Entry point of the ``diagnoser`` command."""
     from diagnoser.cli.commands import app  # noqa: PLC0415  (typer loads only for the command)
+    from diagnoser.cli.wildcards import with_home  # noqa: PLC0415
 
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not know a letter of the report; show its number instead.
@@ -18,7 +19,9 @@ def run() -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="diagnoser")
+        # Given arguments are left alone: on Windows typer would replace whatever looks like a
+        # pattern, also behind --include, and `$NAME` in a password.
+        app(args=with_home(sys.argv[1:], os.name), prog_name="diagnoser")
     except DiagnoserError as error:
         explain_failure(error)
         sys.exit(error.status)

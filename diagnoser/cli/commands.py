@@ -96,7 +96,7 @@ def paste(
 ) -> None:
     """Diagnose why an Acronis agent fails.
 
-    Paste an error and end with Ctrl-D (Windows: Ctrl-Z, Enter), or: diagnoser < error.txt
+    Paste an error and end with Ctrl-D (Windows: Ctrl-Z, Enter), or: diagnoser error.txt
 
     The endpoint is read from the error, a real TLS handshake is made from this machine, and the
     verdict says what it is: a closed port, an intercepted connection (MITM certificate), licence
@@ -248,9 +248,10 @@ def demo(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the report."""
+    from diagnoser.cli.printing import put  # noqa: PLC0415
     from diagnoser.reports import schema as description  # noqa: PLC0415
 
-    typer.echo(description.render(), nl=False)
+    put(description.render(), "json")
 
 
 @app.command()

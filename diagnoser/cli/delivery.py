@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
+import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from diagnoser.cli import say
 from diagnoser.cli.options import Settings
+from diagnoser.cli.printing import put
 from diagnoser.errors import OutputError, UsageError
 from diagnoser.model import Report
 from diagnoser.reports import render
@@ -23,6 +25,7 @@ from diagnoser.reports.redaction import redact
 from diagnoser.reports.tokens import Entry
 
 _NARROWEST = 40
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
@@ -37,17 +40,17 @@ def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
     ]
     read = [p for p in inputs if p != "-"]
     read += [str(p) for p in (settings.client_cert, settings.client_key, settings.ca_file) if p]
-    taken = {_place(Path(p)) for p in read}
+    taken = {mark for p in read for mark in _marks(Path(p))}
     for option, path in named:
         if path is None:
             continue
-        place = _place(path)
-        if place in taken or (Path(place).is_file() and _folders(place) & taken):
+        place, marks = _place(path), _marks(path)
+        if marks & taken or (Path(place).is_file() and _folders(place) & taken):
             raise UsageError(
                 f"{option} {path} would overwrite a file that is read or written elsewhere",
                 hint=f"give {option} a name of its own",
             )
-        taken.add(place)
+        taken |= marks
     if settings.bundle is not None and settings.bundle.suffix.lower() != ".zip":
         raise UsageError(
             f"--bundle {settings.bundle} is a zip archive and should be called one",
@@ -63,6 +66,16 @@ def check_targets(settings: Settings, inputs: Sequence[str] = ()) -> None:
 def _place(path: Path) -> str:
     """Which file a path names, by links and in any case of letters where the system ignores it."""
     return os.path.normcase(os.path.realpath(path))
+
+
+def _marks(path: Path) -> set[str]:
+    """By what two paths are known to name one file: also by its identity, as macOS ignores case."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return {_place(path)}
+    is_file = stat.S_ISREG(status.st_mode)
+    return {_place(path), *([f"{status.st_dev}:{status.st_ino}"] if is_file else [])}
 
 
 def _folders(place: str) -> set[str]:
@@ -111,7 +124,9 @@ def _layout(settings: Settings) -> Layout:
     """Text as wide as the terminal it goes to, which is not asked where it goes elsewhere."""
     width = WIDTH
     if settings.output is None and sys.stdout.isatty():
-        width = max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
+        room = shutil.get_terminal_size((WIDTH, 24)).columns
+        # A line that fills the last column is followed by an empty one on consoles of Windows.
+        width = max(_NARROWEST, min(WIDTH, room - (os.name == "nt")))
     return Layout(width, settings.verbose)
 
 
@@ -122,11 +137,16 @@ def _map(entries: Sequence[Entry]) -> bytes:
 
 def _put(text: str, settings: Settings) -> None:
     if settings.output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        put(text, settings.form)
         return
-    _save(settings.output, text.encode(), "--output")
+    _save(settings.output, _as_file(text, settings.form, os.linesep), "--output")
     _tell(settings, f"report written to {settings.output}")
+
+
+def _as_file(text: str, form: str, line_end: str) -> bytes:
+    """What is read by people has the system's line ends: to Notepad before Windows 10 1809 a text
+    without them is one line."""
+    return (text.replace("\n", line_end) if form in ("text", "markdown") else text).encode()
 
 
 def _tell(settings: Settings, text: str) -> None:
@@ -144,14 +164,16 @@ def _save(target: Path, data: bytes, option: str) -> None:
             with target.open("wb") as through:
                 through.write(data)
             return
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        # tempfile would try 10,000 names in a folder of Windows that may not be written to.
+        draft = target.parent / f".{target.name[:100]}.{secrets.token_hex(8)}"
+        handle = os.open(draft, _CREATE, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(draft).replace(target)
+            draft.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(draft).unlink()
+                draft.unlink()
             raise
     except OSError as error:
         raise OutputError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperGroup
 
+from diagnoser.cli.wildcards import are_wildcards
 from diagnoser.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Entrance(TyperGroup):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing:
-            if name != "-" and not os.path.lexists(name):
+            is_file = name == "-" or os.path.lexists(name) or are_wildcards(name, os.name)
+            if not is_file:
                 raise UsageError(
                     f"{name!r} is neither a command nor a file", hint=self._hint(ctx, name)
                 )

@@ -11,6 +11,7 @@ from diagnoser import catalog
 from diagnoser.catalog import ErrorRow, Words
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.numbers import explain_number
+from diagnoser.cli.printing import put, writable
 from diagnoser.errors import ExitStatus, UsageError
 from diagnoser.reports.phrasing import translated
 from diagnoser.reports.wording import placeholders, words_for
@@ -30,7 +31,7 @@ _WINHTTP = range(12001, 12200)
 def explain(topic: str | None, language: str) -> int:
     """Print the page of ``topic``, or the table of causes; returns the exit status."""
     if language == "auto":
-        language = language_of_environment()
+        language = writable(language_of_environment(), sys.stdout)
     if topic is None:
         text = _table(language)
     elif (cause := _as_named(topic)) in CAUSES:
@@ -43,7 +44,7 @@ def explain(topic: str | None, language: str) -> int:
         # What the catalogue knows is told first; a number that is something else, too, is both.
         parts = [] if packed is None else _codes(packed, numbers is not None, language)
         text = "\n".join([*parts, *([] if numbers is None else [numbers])])
-    sys.stdout.write(text)
+    put(text, "text")
     return ExitStatus.NO_FAULT
 
 

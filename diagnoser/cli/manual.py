@@ -32,7 +32,7 @@ _STATUSES = {
 # Of the last change to the options; man shows it, and a page of today would differ every day.
 _DATE = "2026-11-24"
 _EXAMPLES = (
-    ("diagnoser < error.txt", "Diagnose a copied error."),
+    ("diagnoser error.txt", "Diagnose a copied error."),
     ("diagnoser scan --bundle case.zip /var/lib/Acronis", "All logs, and a case for support."),
     ("diagnoser check eu2-cloud.acronis.com", "Test the ports of a data centre."),
     ("diagnoser watch --exec 'notify --case' /var/lib/Acronis", "Follow live logs."),

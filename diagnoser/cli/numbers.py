@@ -140,7 +140,10 @@ def _of_kind(kind: str, digits: str, words: Words) -> list[str]:
 
 
 def _failure(row: FailureNumber, words: Words) -> str:
-    head = f"{_TITLES.get(row.kind, 'OpenSSL reason')} {row.number}: {row.name}"
+    title = _TITLES.get(row.kind, "OpenSSL reason")
+    if row.kind == "winsock" and row.number < 10000:
+        title = "Windows error"
+    head = f"{title} {row.number}: {row.name}"
     causes = _CONDITION_CAUSES.get(row.condition.value, ())
     return _page(head, (f"  {row.means}.",), causes, words)
 

@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, total: int, files: int, *, quiet: bool) -> None:
         self._total, self._files = max(total, 1), files
         self._bytes = self._done = self._errors = 0
-        self._shown = False
+        self._shown, self._width = False, 0
         self._next = time.monotonic() + _PATIENCE
         self._live = not quiet and sys.stderr.isatty()
 
@@ -42,7 +42,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
+            sys.stderr.write(f"\r{'':{self._width}}\r")
             sys.stderr.flush()
 
     def _show(self) -> None:
@@ -53,10 +53,13 @@ class Progress:
         self._shown = True
         share = min(self._bytes / self._total, 1.0)
         bar = "#" * int(20 * share)
-        sys.stderr.write(
-            f"\r[{bar:<20}] {_size(self._bytes)} of {_size(self._total)}"
-            f", {self._done}/{self._files} files, {self._errors} errors\x1b[K"
+        line = (
+            f"[{bar:<20}] {_size(self._bytes)} of {_size(self._total)}"
+            f", {self._done}/{self._files} files, {self._errors} errors"
         )
+        # Blanks, no escape sequences: consoles of Windows Server 2016 and before print those.
+        sys.stderr.write(f"\r{line:<{self._width}}")
+        self._width = len(line)
         sys.stderr.flush()
 
 

@@ -14,7 +14,8 @@ from diagnoser.reading.walking import Selection
 _AGO = re.compile(r"(\d{1,5})([mhd])")
 # Seconds between the clocks of the easternmost and the westernmost zone.
 _ALL_ZONES = 26 * 3600
-# Whose moments every system can tell in seconds, in any zone.
+# Whose moments every system can count in seconds, in any zone: Windows' C library knows no local
+# time before 1970.
 _YEARS = range(1971, 9999)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -42,8 +43,10 @@ def scope_of(settings: Settings) -> Scope:
     )
 
 
-def _earliest(since: datetime) -> float:
+def _earliest(since: datetime) -> float | None:
     """When a file was last written, at the earliest, that may hold what is asked for (POSIX)."""
+    if since.year not in _YEARS:
+        return None
     return since.timestamp() - (_ALL_ZONES if since.tzinfo is None else 0)
 
 
@@ -55,9 +58,10 @@ def _time(text: str) -> datetime:
     else:
         with contextlib.suppress(ValueError):
             moment = datetime.fromisoformat(text.strip())
-    if moment is None or moment.year not in _YEARS:
+    if moment is None:
         raise UsageError(
-            f"--since {text!r} is no time of a log",
+            f"--since {text!r} is no time",
             hint="for example --since 2026-11-20, --since 2026-11-20T08:30 or --since 3d",
         )
-    return moment
+    # No log is so old or so new that its zone made a difference.
+    return moment if moment.year in _YEARS else moment.replace(tzinfo=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from diagnoser.cli.delivery import check_targets, deliver
 from diagnoser.cli.gathering import Gathering
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.options import Settings
+from diagnoser.cli.printing import writable
 from diagnoser.cli.scopes import scope_of
+from diagnoser.cli.wildcards import expand
 from diagnoser.diagnosis import (
     Inquiry,
     Permission,
@@ -43,6 +46,7 @@ from diagnoser.model import (
 )
 
 _MOST_TOLD = 10
+_READ_AS_TEXT = ("text", "markdown")
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
 _URL = re.compile(r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<target>[^/?#\s]+)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
@@ -52,6 +56,7 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8}(?:%\w{1,15}
 
 def scan(paths: Sequence[str], settings: Settings) -> int:
     """Diagnose all errors of the given files (``-`` is stdin); returns the exit status."""
+    paths = expand(paths, os.name)
     check_targets(settings, paths)
     inquiry = prepare(settings)
     gathering = Gathering(settings.ca_file, settings.language, scope_of(settings))
@@ -133,7 +138,6 @@ def demo(settings: Settings) -> int:
             trust=stage.trust,
             credentials=stage.credentials,
             vantage=probing.system_vantage(),
-            timeout=2.0,
         )
         blocks = [b for s in stage.samples for b in read_blocks(s.text, s.source).blocks]
         diagnoses = diagnose(blocks, inquiry)
@@ -254,4 +258,9 @@ def language_of(settings: Settings, blocks: Sequence[ErrorBlock]) -> str:
 
 
 def _deliver(report: Report, settings: Settings, blocks: Sequence[ErrorBlock]) -> None:
-    deliver(report, settings, language_of(settings, blocks))
+    language = language_of(settings, blocks)
+    if settings.language == "auto" and settings.output is None and settings.form in _READ_AS_TEXT:
+        wanted, language = language, writable(language, sys.stdout)
+        if wanted != language and not settings.quiet:
+            say(f"this output has no letters for --lang {wanted}; --output FILE writes UTF-8")
+    deliver(report, settings, language)

@@ -17,6 +17,7 @@ from types import FrameType
 import diagnoser
 from diagnoser.cli import say
 from diagnoser.cli.options import Settings
+from diagnoser.cli.printing import put
 from diagnoser.cli.session import language_of, prepare
 from diagnoser.diagnosis import Inquiry, diagnose, open_case
 from diagnoser.errors import ExitStatus, UsageError
@@ -110,7 +111,9 @@ def watch(wanted: Watch, settings: Settings) -> int:
     reader = _Reader(Follower(wanted.directory, from_start=wanted.from_start))
     remembered: OrderedDict[str, None] = OrderedDict()
     tally = _Tally()
-    signal.signal(signal.SIGTERM, _stop)
+    for name in ("SIGTERM", "SIGBREAK"):
+        if name in signal.Signals.__members__:
+            signal.signal(signal.Signals[name], _stop)
     try:
         first = True
         while True:
@@ -136,7 +139,8 @@ def _files(count: int) -> str:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """A service manager ends a program by SIGTERM; that is an end like any other."""
+    """A service manager ends a program by SIGTERM, a console of Windows by Ctrl-Break: that is an
+    end like any other."""
     del number, frame
     raise KeyboardInterrupt
 
@@ -192,8 +196,7 @@ def _report(
             if settings.form == "ndjson"
             else _line(report, report.diagnoses[0], language)
         )
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        put(text, settings.form)
         if wanted.command:
             _call(wanted.command, render(report, "json", language))
 
@@ -235,12 +238,22 @@ def _call(command: tuple[str, ...], document: str) -> None:
             say(f"diagnoser: {command[0]}: ended with status {done.returncode}")
 
 
+def _words(text: str, system: str) -> tuple[str, ...]:
+    """As a shell splits it; on Windows a backslash parts folders and quotes nothing."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    if system == "nt":
+        lexer.escape = ""
+    return tuple(lexer)
+
+
 def split_command(text: str | None) -> tuple[str, ...]:
     """The program and its arguments as the user quoted them; raises ``UsageError``."""
     if text is None:
         return ()
     try:
-        parts = tuple(shlex.split(text, posix=os.name != "nt"))
+        parts = _words(text, os.name)
     except ValueError as error:
         raise UsageError(
             f"--exec {text!r}: {str(error).lower()}", hint="close the quotation mark"

@@ -184,17 +184,24 @@ def _from_windows_registry() -> Proxy | None:
     import winreg  # noqa: PLC0415  (exists on Windows only)
 
     key = r"SOFTWARE\Acronis\Global\HttpProxy"
-    values = {}
-    try:
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key) as opened:
-            for name in ("Enabled", "Host", "Port", "Login", "Password"):
-                try:
-                    values[name] = str(winreg.QueryValueEx(opened, name)[0])
-                except OSError:
-                    continue
-    except OSError:
-        return None
-    return _from_values(values, rf"HKLM\{key}")
+    # A 32-bit Python would be shown the 32-bit half alone, and the agent has 64 bits, or had 32.
+    for view in (winreg.KEY_WOW64_64KEY, winreg.KEY_WOW64_32KEY):
+        values = {}
+        try:
+            with winreg.OpenKey(
+                winreg.HKEY_LOCAL_MACHINE, key, access=winreg.KEY_READ | view
+            ) as opened:
+                for name in ("Enabled", "Host", "Port", "Login", "Password"):
+                    try:
+                        values[name] = str(winreg.QueryValueEx(opened, name)[0])
+                    except OSError:
+                        continue
+        except OSError:
+            continue
+        found = _from_values(values, rf"HKLM\{key}")
+        if found is not None:
+            return found
+    return None
 
 
 def _from_environment(environment: Mapping[str, str]) -> Proxy | None:

@@ -6,15 +6,15 @@ import errno
 
 from diagnoser.model import Condition
 
-FORBIDDEN_HERE = (errno.EACCES, errno.EPERM, errno.EINVAL, 10013)
+# This machine itself forbids it: a rule of its routing table (a prohibited route, a black hole),
+# its own firewall, or a security product.
+_FORBIDDEN_HERE = (errno.EACCES, errno.EPERM, errno.EINVAL)
 
-# Errno of this system, and the Winsock and Windows numbers that asyncio passes on there.
 _CONDITIONS = {
-    **dict.fromkeys((errno.ECONNREFUSED, 10061, 1225), Condition.CONNECTION_REFUSED),
-    **dict.fromkeys((errno.ETIMEDOUT, 10060, 121), Condition.CONNECTION_TIMED_OUT),
+    errno.ECONNREFUSED: Condition.CONNECTION_REFUSED,
+    errno.ETIMEDOUT: Condition.CONNECTION_TIMED_OUT,
     **dict.fromkeys(
-        (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, 10053, 10054, 64),
-        Condition.CONNECTION_RESET,
+        (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE), Condition.CONNECTION_RESET
     ),
     **dict.fromkeys(
         (
@@ -25,21 +25,38 @@ _CONDITIONS = {
             # What a machine without IPv6 says of an IPv6 address.
             errno.EADDRNOTAVAIL,
             errno.EAFNOSUPPORT,
-            # This machine itself forbids it: a rule of its routing table (a prohibited route, a
-            # black hole), its own firewall, or a security product (Winsock's WSAEACCES).
-            *FORBIDDEN_HERE,
-            10047,
-            10049,
-            10050,
-            10051,
-            10064,
-            10065,
-            1231,
-            1232,
+            *_FORBIDDEN_HERE,
         ),
         Condition.NETWORK_UNREACHABLE,
     ),
 }
+
+# Winsock's numbers, and those of Windows that asyncio's proactor passes on in their place
+# (winerror.h). They have a table of their own: 64 and 121 mean something else as an errno.
+_WINDOWS = {
+    # WSAECONNREFUSED, ERROR_CONNECTION_REFUSED, ERROR_PORT_UNREACHABLE
+    **dict.fromkeys((10061, 1225, 1234), Condition.CONNECTION_REFUSED),
+    # WSAETIMEDOUT, ERROR_SEM_TIMEOUT, ERROR_TIMEOUT
+    **dict.fromkeys((10060, 121, 1460), Condition.CONNECTION_TIMED_OUT),
+    # WSAENETRESET, WSAECONNABORTED, WSAECONNRESET, WSAESHUTDOWN, ERROR_NETNAME_DELETED,
+    # ERROR_OPERATION_ABORTED, ERROR_CONNECTION_ABORTED
+    **dict.fromkeys((10052, 10053, 10054, 10058, 64, 995, 1236), Condition.CONNECTION_RESET),
+    # WSAEDISCON, ERROR_GRACEFUL_DISCONNECT
+    **dict.fromkeys((10101, 1226), Condition.CONNECTION_CLOSED),
+    # WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL, WSAENETDOWN, WSAENETUNREACH, WSAEHOSTDOWN,
+    # WSAEHOSTUNREACH, ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE; and forbidden here:
+    # WSAEACCES, ERROR_ACCESS_DENIED
+    **dict.fromkeys(
+        (10047, 10049, 10050, 10051, 10064, 10065, 1231, 1232, 10013, 5),
+        Condition.NETWORK_UNREACHABLE,
+    ),
+}
+# Above every errno, so that they speak for themselves where an error carries them as one.
+_BY_ERRNO = _CONDITIONS | {n: condition for n, condition in _WINDOWS.items() if n > 1000}
+_KINDS = (
+    (ConnectionRefusedError, Condition.CONNECTION_REFUSED),
+    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), Condition.CONNECTION_RESET),
+)
 
 
 def number_of(error: OSError) -> int | None:
@@ -49,8 +66,14 @@ def number_of(error: OSError) -> int | None:
 
 
 def condition_of(error: OSError) -> Condition:
-    """The condition that an errno, Winsock or Windows error number stands for."""
-    for number in (getattr(error, "winerror", None), error.errno):
-        if number in _CONDITIONS:
-            return _CONDITIONS[number]
-    return Condition.UNCLASSIFIED
+    """The condition that an errno, Winsock or Windows error number stands for.
+
+    Where Windows gives a number of its own the errno beside it is no answer: for every number that
+    C does not know it is EINVAL (PC/errmap.h of CPython).
+    """
+    number = getattr(error, "winerror", None)
+    if number is not None:
+        return _WINDOWS.get(number, Condition.UNCLASSIFIED)
+    # An error that was raised again may have lost that number and kept its class.
+    kind = next((c for kind, c in _KINDS if isinstance(error, kind)), None)
+    return kind or _BY_ERRNO.get(error.errno or 0, Condition.UNCLASSIFIED)

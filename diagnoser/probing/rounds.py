@@ -38,7 +38,8 @@ async def probe(
     now: Callable[[], datetime] = utc_now,
     looks_ahead: bool = False,
 ) -> ProbeResult:
-    """Visit one endpoint; whatever the peer does, there is a result within ``3 * timeout`` seconds.
+    """Visit one endpoint; whatever the peer does, there is a result within ``3 * timeout`` seconds
+    (on Windows a little more where ``timeout`` is less than a refusal takes there).
 
     ``timeout`` bounds each stage, in seconds. ``credentials`` are presented only where the
     endpoint's role wants the agent's certificate. Nothing of the application protocol is sent,

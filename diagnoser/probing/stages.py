@@ -23,7 +23,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
-from diagnoser.probing import tunnel
+from diagnoser.probing import patience, tunnel
 from diagnoser.probing.conditions import condition_of, number_of
 from diagnoser.probing.dialogue import RECEIVE, converse, hear_out, look_after
 from diagnoser.probing.handshake import Handshake, Progress
@@ -88,8 +88,9 @@ async def connect(
 ) -> tuple[StageResult, tuple[AddressResult, ...], Opened | None]:
     """Connect to all addresses side by side; the first in the resolver's order is used.
 
-    Once one is open the others get one more second: a silent second address is worth knowing, but
-    not worth the whole time limit. Where none opens: refused before timed out before unreachable.
+    Once one is open the others get one more second (on Windows as long as a refusal takes there):
+    a silent second address is worth knowing, but not worth the whole time limit. Where none opens:
+    refused before timed out before unreachable.
     """
     begun = _now()
     if len(addresses) == 1:
@@ -102,7 +103,7 @@ async def connect(
     try:
         await _first_open(tasks)
         if any(not t.done() for t in tasks):
-            await asyncio.wait(tasks, timeout=min(_STRAGGLERS, seconds))
+            await asyncio.wait(tasks, timeout=max(patience.LEAST, min(_STRAGGLERS, seconds)))
         used = next((o for t in tasks if (o := _opened(t)) is not None), None)
     finally:
         for task in tasks:
@@ -282,7 +283,7 @@ def verify(
     accept the path. Names are not compared here.
     """
     try:
-        opinions = tuple(trust.verify(ders, store, at) for store in trust.stores) if ders else ()
+        opinions = trust.opinions(ders, at) if ders else ()
     except ValueError:
         return StageResult(Stage.VERIFY, Condition.UNCLASSIFIED, "unreadable certificate"), ()
     if not opinions:

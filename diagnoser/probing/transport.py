@@ -10,10 +10,11 @@ import platform
 import re
 import socket
 import struct
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
 from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 MOST_ADDRESSES = 16
 
 _LARGEST_HOSTS_FILE = 1024 * 1024
+
+# struct linger: two int of POSIX, two u_short of Winsock. On, for no time: close() resets.
+_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 # RFC 3493 section 6.1; EAI_NODATA is gone from it and still returned by glibc. Windows gives the
 # Winsock numbers WSAHOST_NOT_FOUND and WSANO_DATA instead.
@@ -55,7 +59,7 @@ class SystemNetwork:
         pipe = socket.socket(family, socket.SOCK_STREAM)
         try:
             pipe.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(pipe, (address.host, address.port))
+            await asyncio.get_running_loop().sock_connect(pipe, _system_form(address))
             pipe.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             pipe.close()
@@ -90,7 +94,7 @@ class SystemConnection:
     def abort(self) -> None:
         """Close with a reset, so that nothing lingers on either side."""
         with contextlib.suppress(OSError):
-            self._pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         with contextlib.suppress(OSError):
             self._pipe.close()
 
@@ -204,6 +208,18 @@ def _hosts_entries(path: Path, host: str) -> tuple[str, ...]:
     return tuple(found[:MOST_ADDRESSES])
 
 
+def _system_form(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
+    """An address as sockets take it. Windows' event loop knows IPv6 by its four parts only."""
+    host, _, zone = address.host.partition("%")
+    if ":" not in host:
+        return host, address.port
+    try:
+        scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone) if zone else 0
+    except OSError:
+        scope = 0
+    return host, address.port, 0, scope
+
+
 def _literal(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))
@@ -221,10 +237,16 @@ def _look_up(host: str, port: int) -> tuple[Address, ...]:
         # No label may be empty, longer than 63 bytes or hold a NUL: such a name cannot exist.
         raise NameNotFound(socket.EAI_NONAME, "not a host name") from error
     families = (socket.AF_INET, socket.AF_INET6)
-    found = [Address(str(row[4][0]), port) for row in rows if row[0] in families]
+    found = [Address(_with_zone(row[4]), port) for row in rows if row[0] in families]
     if not found:
         raise NameNotFound(socket.EAI_NONAME, "no IPv4 or IPv6 address")
     return tuple(dict.fromkeys(found))
+
+
+def _with_zone(place: tuple[Any, ...]) -> str:
+    """The address; Windows gives the zone of a link-local one as a number beside it only."""
+    host = str(place[0])
+    return f"{host}%{place[3]}" if len(place) == 4 and place[3] and "%" not in host else host
 
 
 async def _in_daemon_thread(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,17 +26,25 @@ if TYPE_CHECKING:
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LARGEST_FILE = 16 * 1024 * 1024
 _MOST_ANSWERS = 256
+# No issuer, or a self-signed one, that the store does not hold.
+_NO_ROOT = frozenset((2, 19, 20, 21))
 
 
 class Trust:
     """The three trust stores, built once and shared by all probes.
 
     Each argument is PEM text of any number of certificates, or ``None`` for "there is no such
-    store": then its opinion is not asked, and stays unknown.
+    store": then its opinion is not asked, and stays unknown. ``fetches_roots``: the system's store
+    is not all that the system trusts; what is missing is fetched when it is first needed.
     """
 
     def __init__(
-        self, system_pem: bytes | None, mozilla_pem: bytes | None, role_pem: bytes | None
+        self,
+        system_pem: bytes | None,
+        mozilla_pem: bytes | None,
+        role_pem: bytes | None,
+        *,
+        fetches_roots: bool = False,
     ) -> None:
         given = (
             (TrustStore.SYSTEM, system_pem),
@@ -45,6 +54,7 @@ class Trust:
         self._anchors = {
             store: tuple(_certificates(pem)) for store, pem in given if pem is not None
         }
+        self._fetches_roots = fetches_roots
         self._made: dict[TrustStore, tuple[int, crypto.X509Store]] = {}
         self._answers: dict[tuple[TrustStore, int, tuple[bytes, ...]], VerifyResult] = {}
 
@@ -55,7 +65,10 @@ class Trust:
         Raises :class:`~diagnoser.errors.UsageError` if the file is missing or holds no certificate.
         """
         mozilla = Path(certifi.where()).read_bytes()
-        return cls(_system_pem(), mozilla, None if ca_file is None else _read_anchors(ca_file))
+        anchors = None if ca_file is None else _read_anchors(ca_file)
+        return cls(
+            _system_pem(sys.platform), mozilla, anchors, fetches_roots=sys.platform == "win32"
+        )
 
     @property
     def stores(self) -> tuple[TrustStore, ...]:
@@ -65,6 +78,21 @@ class Trust:
     def anchors(self, store: TrustStore) -> Sequence[crypto.X509]:
         """The certificates of one store; empty if there is no such store."""
         return self._anchors.get(store, ())
+
+    def opinions(self, chain_ders: Sequence[bytes], at: datetime) -> tuple[VerifyResult, ...]:
+        """What every store says, as :meth:`verify`; a store that cannot know says nothing.
+
+        Windows comes with few roots and fetches the others of Microsoft's programme when its own
+        libraries ask for them (golang/go issue 18609): a public root that is missing from its store
+        is not distrusted.
+        """
+        found = tuple(self.verify(chain_ders, store, at) for store in self.stores)
+        public = any(o.trust_store is TrustStore.MOZILLA and o.code == 0 for o in found)
+        if not (self._fetches_roots and public):
+            return found
+        return tuple(
+            o for o in found if o.trust_store is not TrustStore.SYSTEM or o.code not in _NO_ROOT
+        )
 
     def verify(self, chain_ders: Sequence[bytes], store: TrustStore, at: datetime) -> VerifyResult:
         """What one store says of a received chain (end-entity first) at the time ``at``.
@@ -135,12 +163,16 @@ def _certificates(pem: bytes) -> Iterable[crypto.X509]:
             continue
 
 
-def _system_pem() -> bytes | None:
+def _system_pem(system: str) -> bytes | None:
     """The roots of this machine; ``None`` where Python cannot see any.
 
-    ``get_ca_certs`` lists the Windows stores and OpenSSL's bundle file, but not OpenSSL's
-    directory of hashed files, which is read on demand only.
+    On macOS it cannot: the keychain has them, and OpenSSL's file there is a copy of the public
+    bundle or missing, whatever the system trusts. ``get_ca_certs`` lists the Windows stores and
+    OpenSSL's bundle file, but not OpenSSL's directory of hashed files, which is read on demand
+    only.
     """
+    if system == "darwin":
+        return None
     ders = ssl.create_default_context().get_ca_certs(binary_form=True)
     if ders:
         return "".join(map(ssl.DER_cert_to_PEM_cert, ders)).encode("ascii")

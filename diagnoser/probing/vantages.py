@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import platform
 import ssl
+import sys
 
 from diagnoser.model import Vantage
 
 
 def system_vantage() -> Vantage:
     """This machine as a vantage: host name, system with release, and where its roots come from."""
-    paths = ssl.get_default_verify_paths()
-    store = "Windows certificate store" if platform.system() == "Windows" else paths.cafile
     return Vantage(
         hostname=platform.node(),
         system=f"{platform.system()} {platform.release()}",
-        trust_store=store or paths.capath or "none",
+        trust_store=_store(sys.platform),
     )
+
+
+def _store(system: str) -> str:
+    if system == "win32":
+        return "Windows certificate store"
+    if system == "darwin":
+        return "none that OpenSSL can read (macOS keychain)"
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or "none"

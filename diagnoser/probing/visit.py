@@ -30,7 +30,7 @@ from diagnoser.model import (
     Transport,
     TrustStore,
 )
-from diagnoser.probing import controls, other_ports, second_round, stages
+from diagnoser.probing import controls, other_ports, patience, second_round, stages
 from diagnoser.probing.contexts import Contexts
 from diagnoser.probing.handshake import Handshake
 
@@ -112,9 +112,10 @@ class Visit:
     async def run(self) -> None:
         """Pass the stages in order until one is not met, and ask what that leaves open."""
         # Room is left at the end for what runs between two awaits.
-        self.end = asyncio.get_running_loop().time() + _LONGEST * self.timeout * 0.97
+        longest = _LONGEST * self.timeout + max(0.0, patience.LEAST - self.timeout)
+        self.end = asyncio.get_running_loop().time() + longest * 0.97
         if self.proxy is not None and self.proxy.is_ambient:
-            seconds = min(second_round.SECONDS, self._left())
+            seconds = max(patience.LEAST, min(second_round.SECONDS, self._left()))
             direct = other_ports.ask_direct(self.network, self.endpoint, seconds)
             _, found = await asyncio.gather(self._pass_stages(), direct)
             self.controls += (found,)
@@ -131,7 +132,9 @@ class Visit:
         if not self._note(result):
             return
         self._note_lookup(addresses)
-        result, self.addresses, opened = await stages.connect(self.network, addresses, self._left())
+        result, self.addresses, opened = await stages.connect(
+            self.network, addresses, max(patience.LEAST, self._left())
+        )
         if not self._note(result):
             if result.condition is Condition.CONNECTION_TIMED_OUT and self.proxy is None:
                 await self._ask_other_ports(addresses)
@@ -272,6 +275,7 @@ class Visit:
         seconds = min(second_round.SECONDS, self._left())
         if seconds < _LEAST:
             return
+        seconds = max(patience.LEAST, seconds)
         self.controls = await other_ports.ask_other_ports(
             self.network, self.endpoint, addresses[:2], seconds
         )

@@ -42,7 +42,9 @@ def decode(data: bytes) -> str:
     must be written as an escape, so no value can lose anything by it.
     """
     text = _decoded(data).replace("\0", "").removeprefix("\ufeff")
-    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    # The Ctrl-Z that ends an input in Windows ends none where it does not begin a line.
+    return text.replace("\x1a\n", "\n").removesuffix("\x1a")
 
 
 def wide_encoding(head: bytes) -> str | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # A day's rotation of an agent log is some 10 MiB; a larger input is a dump, not a paste.
 LIMIT = 64 * 1024 * 1024
 _CHUNK = 1024 * 1024
+# ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION: Python has one class for these and for a refusal.
+_IN_USE = (32, 33)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ def read_file(path: Path, limit: int = LIMIT) -> Input:
             return read_stream(stream, source, limit)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
-            f"{source}: no such file", hint="check the path, or paste the text: diagnoser < FILE"
+            f"{source}: no such file", hint="check the path, or paste the text: diagnoser"
         ) from error
     except PermissionError as error:
+        if getattr(error, "winerror", None) in _IN_USE:
+            raise InputError(
+                f"{source}: is in use by another program",
+                hint="copy the file and give the copy, or stop the program that holds it",
+            ) from error
         raise InputError(
             f"{source}: permission denied",
             hint="agent logs belong to the administrator: run as such, or copy the file first",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -20,6 +21,8 @@ _ROTATED = re.compile(
     re.IGNORECASE,
 )
 _MAX_DEPTH = 64
+# A directory's may have 12 letters less than a file's (MAX_PATH, learn.microsoft.com).
+_LONGEST_OF_WINDOWS = 248
 _KERNEL = ("/proc", "/sys", "/dev")
 
 
@@ -94,15 +97,17 @@ def _below(
         with os.scandir(directory) as entries:
             found = sorted(entries, key=lambda e: rotation_order(e.name))
     except OSError as error:
-        yield Skipped(directory, f"cannot be listed: {_reason(error)}")
+        told = _reason(error) + _too_long(directory, sys.platform)
+        yield Skipped(directory, f"cannot be listed: {told}")
         return
     old = 0
     for entry in found:
         relative = os.path.relpath(entry.path, root).replace(os.sep, "/")
         try:
-            status = entry.stat()
+            status = _status(entry, sys.platform)
         except OSError as error:
-            yield Skipped(entry.path, f"cannot be reached: {_reason(error)}")
+            told = _reason(error) + _too_long(entry.path, sys.platform)
+            yield Skipped(entry.path, f"cannot be reached: {told}")
             continue
         identity = (status.st_dev, status.st_ino)
         if stat.S_ISDIR(status.st_mode):
@@ -128,6 +133,22 @@ def _below(
         yield Skipped(directory, f"{old} files were last changed before --since")
 
 
+def _status(entry: os.DirEntry[str], system: str) -> os.stat_result:
+    """Size, times and identity of what an entry leads to.
+
+    A directory of Windows knows no identity (a loop of junctions would not end), and of a file that
+    a running agent holds open neither its present size nor its last change.
+    """
+    return Path(entry.path).stat() if system == "win32" else entry.stat()
+
+
+def _too_long(path: str, system: str) -> str:
+    """Windows says of a path beyond 259 letters that there is none."""
+    if system != "win32" or len(path) < _LONGEST_OF_WINDOWS or path.startswith("\\\\?\\"):
+        return ""
+    return "; its path is too long for Windows: give the folder as \\\\?\\C:\\…"
+
+
 def _barred(directory: str, depth: int) -> str | None:
     if depth > _MAX_DEPTH:
         return f"directories nested more than {_MAX_DEPTH} deep were left"
@@ -149,7 +170,7 @@ def _is_of_the_kernel(path: str) -> bool:
 
 
 def _is_under(path: str, root: str) -> bool:
-    target, base = os.path.realpath(path), os.path.realpath(root)
+    target, base = (os.path.normcase(os.path.realpath(p)) for p in (path, root))
     return target.startswith(base.rstrip(os.sep) + os.sep)
 
 

@@ -36,8 +36,9 @@ _PRIVATE = tuple(
     )
 )
 _AT_ONCE = 0.5
-# EPERM, EACCES and EINVAL of Linux, as a saved report keeps them, and WSAEACCES.
-_FORBIDDEN_HERE = (1, 13, 22, 10013)
+# EPERM, EACCES and EINVAL of Linux and macOS, as a saved report keeps them; WSAEACCES, and the
+# ERROR_ACCESS_DENIED that Windows gives in its place (as an errno, 5 says nothing of a network).
+_FORBIDDEN_HERE = (1, 13, 22, 10013, 5)
 
 
 def _behind_proxy(probe: ProbeResult, stage: Stage) -> Finding | None:
@@ -154,7 +155,7 @@ def network_unreachable(probe: ProbeResult) -> Finding:
 
     Decided by: ENETUNREACH or EHOSTUNREACH on every address (ICMP destination unreachable,
     RFC 792; a firewall that rejects with ICMP gives the same number); or this machine refuses it
-    before a packet leaves (EACCES, EPERM, a black hole's EINVAL, Winsock's 10013; ip-route(8)).
+    before a packet leaves (EACCES, EPERM, a black hole's EINVAL, ip-route(8); Winsock's 10013).
     Not to be confused with: silence, which is ``port-filtered``.
     """
     found = _behind_proxy(probe, Stage.CONNECT) or by_condition(

@@ -21,6 +21,8 @@ from diagnoser.scanning.surveying import Survey
 
 # Seconds that workers have to hand over what they found so far.
 _GRACE = 3.0
+# Windows waits for 63 handles at most, and two are the pool's own (concurrent.futures says so).
+_MOST_WORKERS = 61
 _is_reading = False
 
 
@@ -39,7 +41,8 @@ def run_all(
             if any(isinstance(f, Survey) and f.interrupted for f in found):
                 return
         return
-    with ProcessPoolExecutor(min(jobs, len(errands)), initializer=_answer_interrupts) as pool:
+    workers = min(jobs, len(errands), _MOST_WORKERS)
+    with ProcessPoolExecutor(workers, initializer=_answer_interrupts) as pool:
         waiting = [pool.submit(_run, errand, settings) for errand in errands]
         done = 0
         try:
