@@ -203,7 +203,7 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
 
 def _seen(case: Case) -> set[tuple[str, int, str | None]]:
     """The endpoints of which evidence is there: what failed elsewhere need not fail here."""
-    return {p.endpoint.key for p in case.probes}
+    return {p.endpoint.key for p in case.probes if not p.asks_otherwise}
 
 
 def _with_probes(

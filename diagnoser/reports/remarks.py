@@ -1,16 +1,30 @@
-"""What a reader must know of the evidence: whose it is was assumed, or it contradicts itself.
+"""What a reader must know of the evidence: whose it is, of when, by which roots or for which name
+is not told, or it contradicts itself.
 
 A verdict is over all observations; a remark says where it does not hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from diagnoser.catalog import Words
-from diagnoser.model import ASSUMED, Condition, Diagnosis, ProbeResult
+from diagnoser.model import (
+    ASKED_NAME,
+    ASSUMED,
+    ASSUMED_TIME,
+    Condition,
+    Diagnosis,
+    ProbeResult,
+    TlsFacts,
+    TrustStore,
+)
 from diagnoser.reports.phrasing import ending, stage_word, translated
 from diagnoser.scrutiny import is_healthy
 
 _MOST_SEEN = 6
+# What is said of certificates by their dates.
+_DATED = ("endpoint-healthy", "certificate-expired", "clock-wrong")
 
 
 def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
@@ -22,15 +36,38 @@ def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
         for e in p.endpoint.derivation
         if e.fact == ASSUMED
     ]
+    reserved = [r for p in probes for r in _reservations(p, diagnosis, words)]
     differing = []
     for endpoint in dict.fromkeys(str(p.endpoint) for p in probes):
-        seen = [p for p in probes if str(p.endpoint) == endpoint]
+        seen = [p for p in probes if str(p.endpoint) == endpoint and not p.asks_otherwise]
         # Different certificates, all of them good, contradict nothing.
         if len(seen) > 1 and not all(map(is_healthy, seen)):
             told = [_told(p, words) for p in seen[:_MOST_SEEN]]
             told += ["…"] * (len(seen) > _MOST_SEEN)
             differing.append(say["differing"].format(endpoint=endpoint, seen="; ".join(told)))
-    return (*dict.fromkeys(assumed), *differing)
+    return (*dict.fromkeys((*assumed, *reserved)), *differing)
+
+
+def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Iterator[str]:
+    """What one observation, taken for what it is, does not say."""
+    say, place = words.phrases, translated(probe.vantage, words)
+    told = {e.fact: e.value for e in probe.endpoint.derivation}
+    if probe.asks_otherwise:
+        name = told[ASKED_NAME]
+        yield say["asked_otherwise"].format(place=place, endpoint=probe.endpoint, name=name)
+    if probe.tls is not None and _is_accepted_by_unknown(probe.tls):
+        yield say["store_unknown"].format(place=place, endpoint=probe.endpoint)
+    rule = diagnosis.cause.rule if diagnosis.cause else None
+    dated = probe.tls is not None and bool(probe.tls.received_chain)
+    if ASSUMED_TIME in told and dated and rule in _DATED:
+        how = say[f"time_{told[ASSUMED_TIME].replace('-', '_')}"]
+        yield how.format(place=place, date=f"{probe.at:%Y-%m-%d}")
+
+
+def _is_accepted_by_unknown(tls: TlsFacts) -> bool:
+    """Code 0, and no store that is known says the same."""
+    accepting = [v.trust_store for v in tls.verify if v.code == 0]
+    return accepting == [TrustStore.UNKNOWN]
 
 
 def _told(probe: ProbeResult, words: Words) -> str:

@@ -89,18 +89,21 @@ def name_mismatch(probe: ProbeResult) -> Finding:
 
     Decided by: no presented identifier matches the reference identifier (RFC 9525 section 6).
     Acronis storage presents "Front End Server" and is not checked by name. Who issued it tells
-    where the connection ended.
+    where the connection ended. Undecided where another name was sent (``-servername``) than the
+    host's: to that a server may well answer with its default certificate.
     Not to be confused with: the firewall's own certificate, ``box-certificate``.
     """
     leaf = probe.tls.end_entity if probe.tls else None
-    if leaf is None or leaf.dns_names is None or probe.endpoint.server_name is None:
+    if leaf is None or leaf.dns_names is None or probe.asked_name is None:
         return _no_chain(probe)
     shown = (
         *_leaf_facts(probe, leaf),
         fact(probe, Stage.VERIFY, "presented_names", ", ".join(leaf.dns_names) or "none"),
     )
-    if probe.endpoint.role is Role.STORAGE or name_matches(probe.endpoint.server_name, leaf):
+    if probe.endpoint.role is Role.STORAGE or name_matches(probe.asked_name, leaf):
         return Finding(Standing.RULED_OUT, shown)
+    if probe.asks_otherwise:
+        return Finding(Standing.UNDECIDED, shown)
     return Finding(Standing.APPLIES, shown)
 
 
