@@ -46,7 +46,7 @@ def without_command(text: str) -> str:
 
 # --- whose roots ------------------------------------------------------------------------------
 
-ROOTS = {"en": "whose roots gave", "ja": "どのルート証明書によるものかは不明"}
+ROOTS = {"en": "whose roots accepted", "ja": "どのルート証明書によるものかは不明"}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from diagnoser.evidence import (
     explain_emptiness,
     is_transcript,
     read_checks,
+    read_curls,
     read_report,
     read_transcripts,
 )
@@ -276,6 +277,7 @@ class Gathering:
         probes: tuple[ProbeResult, ...] = ()
         if kind is Kind.TRANSCRIPT or is_transcript(text):
             probes = read_transcripts(text, source.source, at, self._trust)
+        probes += read_curls(text, source.source, at)
         self._probes += probes
         self._checks += checks
         if not alone:

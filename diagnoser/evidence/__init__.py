@@ -20,6 +20,7 @@ from diagnoser.evidence.checkers import (
     read_checks,
     recognise_checks,
 )
+from diagnoser.evidence.curls import is_curl, read_curls
 from diagnoser.evidence.joining import attach, join
 from diagnoser.evidence.packets import opens_capture
 from diagnoser.evidence.pastes import drop_secrets
@@ -45,12 +46,14 @@ __all__ = [
     "detect",
     "drop_secrets",
     "explain_emptiness",
+    "is_curl",
     "is_moved_by_checks",
     "is_transcript",
     "join",
     "read_bundle",
     "read_capture",
     "read_checks",
+    "read_curls",
     "read_report",
     "read_transcripts",
     "recognise_checks",
@@ -91,7 +94,7 @@ def detect(head: bytes) -> Kind | None:
     text = decode(head)
     if is_rendering(text):
         return Kind.RENDERING
-    if is_transcript(text):
+    if is_transcript(text) or is_curl(text):
         return Kind.TRANSCRIPT
     return Kind.CHECKER if is_checker(text) else None
 

@@ -16,8 +16,11 @@ from diagnoser.model import (
     Condition,
     Diagnosis,
     ProbeResult,
+    Role,
+    Stage,
     TlsFacts,
     TrustStore,
+    VerifyResult,
 )
 from diagnoser.reports.phrasing import ending, stage_word, translated
 from diagnoser.scrutiny import is_healthy
@@ -57,11 +60,25 @@ def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Ite
         yield say["asked_otherwise"].format(place=place, endpoint=probe.endpoint, name=name)
     if probe.tls is not None and _is_accepted_by_unknown(probe.tls):
         yield say["store_unknown"].format(place=place, endpoint=probe.endpoint)
+    refused = probe.stage(Stage.VERIFY)
+    if refused.condition is Condition.CERTIFICATE_REJECTED and not _is_shown(probe):
+        code = next((f"{v.name} ({v.code})" for v in _opinions(probe)), f"{refused.error}")
+        own = probe.endpoint.role is Role.STORAGE
+        unseen = say["issuer_unseen_storage" if own else "issuer_unseen"]
+        yield unseen.format(place=place, endpoint=probe.endpoint, code=code)
     rule = diagnosis.cause.rule if diagnosis.cause else None
     dated = probe.tls is not None and bool(probe.tls.received_chain)
     if ASSUMED_TIME in told and dated and rule in _DATED:
         how = say[f"time_{told[ASSUMED_TIME].replace('-', '_')}"]
         yield how.format(place=place, date=f"{probe.at:%Y-%m-%d}")
+
+
+def _is_shown(probe: ProbeResult) -> bool:
+    return probe.tls is not None and bool(probe.tls.received_chain)
+
+
+def _opinions(probe: ProbeResult) -> tuple[VerifyResult, ...]:
+    return probe.tls.verify if probe.tls is not None else ()
 
 
 def _is_accepted_by_unknown(tls: TlsFacts) -> bool:
