@@ -557,6 +557,13 @@ class ProbeResult:
         return any(e.fact == ASSUMED for e in self.endpoint.derivation)
 
     @property
+    def is_unopened(self) -> bool:
+        """Somebody else's connection did not open, and how it failed is not told."""
+        connect = self.stage(Stage.CONNECT)
+        ended = connect.condition is Condition.UNCLASSIFIED and connect.error is not None
+        return ended and self.origin is Origin.TRANSCRIPT and self.proxy is None
+
+    @property
     def asks_otherwise(self) -> bool:
         """It came to TLS with a server name that is not the host's, as the agent's would be."""
         handshake = self.stage(Stage.HANDSHAKE).condition

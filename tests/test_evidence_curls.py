@@ -69,9 +69,9 @@ CAUSES = {
     "storage-untrusted": OPEN,
     "storage12": OPEN,
     "proxy-through": OPEN,
-    # One second proves no filter; without -v no reason is told.
+    # One second proves no filter; without -v only that no connection opened is told.
     "impatient": OPEN,
-    "silent": OPEN,
+    "silent": ("port-closed", SUSPECTED),
     # Asked for the name of another host.
     "led": OPEN,
 }
@@ -282,7 +282,7 @@ def test_a_connection_that_failed(reason: str, cause: tuple[str, Standing]) -> N
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        (OLD.format(end="Connection refused"), OPEN),
+        (OLD.format(end="Connection refused"), ("port-closed", SUSPECTED)),
         (text_of("reset").replace("Recv failure: Connection reset by peer", "Unknown SSL protocol"
          " error in connection to x:443").replace("OpenSSL SSL_connect", "x"), OPEN),
         (re.sub(r"SSL_ERROR_SYSCALL in", "SSL_ERROR_SYSCALL, errno 104 in", text_of("closed")),

@@ -221,3 +221,46 @@ def test_what_was_asked_for_another_name_leaves_the_endpoint_to_be_probed(tmp_pa
             (case,) = json.loads(done.stdout)["cases"]
             assert [e["probe"]["origin"] for e in case["endpoints"]] == origins
             assert (case["cause"] == "port-closed") is ("live" in origins)
+
+
+# --- how it failed, and whether it does every time ----------------------------------------------
+
+UNTOLD = """\
+$ openssl s_client -connect rs-us5-cloud.acronis.com:8443
+connect: Connection timed out
+connect:errno=0
+"""
+
+
+@pytest.mark.parametrize("error", ["", ERROR])
+def test_a_connection_that_failed_for_an_untold_reason_did_not_open(error: str) -> None:
+    diagnosis = judged(UNTOLD, error=error)
+    assert told(diagnosis) == ("port-closed", Standing.SUSPECTED)
+    assert "No TCP connection opened to rs-us5-cloud.acronis.com:8443" in shown(diagnosis)
+    assert "Port closed, Port filtered. Either way" in shown(diagnosis)
+
+
+def test_the_stand_in_for_a_host_is_not_told_there_either() -> None:
+    text = shown(judged(without_command(UNTOLD)))
+    assert "unknown-host" not in text
+    assert "No TCP connection opened to" in text
+
+
+NOW_AND_THEN = {
+    "en": "answered at one attempt and failed at another",
+    "ja": "応答した試行と失敗した",
+}
+
+
+@pytest.mark.parametrize("failed", ["refused", "reset", "closed", "stalled"])
+@pytest.mark.parametrize("error", ["", ERROR])
+def test_what_passes_now_and_then_is_said_to(failed: str, error: str) -> None:
+    passed, lost = text_of("openssl-3.0-management13.txt"), text_of(f"openssl-3.0-{failed}.txt")
+    lost = re.sub(r"-connect \S+", "-connect rs-us5-cloud.acronis.com:8443", lost)
+    for text in (passed + lost, lost + passed + lost):
+        for language in LANGUAGES:
+            assert NOW_AND_THEN[language] in shown(judged(text, error=error), language)
+    for text in (passed + passed, lost + lost, passed + lost.replace("s_client", "s_client -tls1")):
+        if failed == "refused" and "-tls1" in text:
+            continue
+        assert NOW_AND_THEN["en"] not in shown(judged(text, error=error))

@@ -30,6 +30,7 @@ from diagnoser.evidence import (
     read_curls,
     read_report,
     read_transcripts,
+    read_unopened,
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
@@ -277,7 +278,7 @@ class Gathering:
         probes: tuple[ProbeResult, ...] = ()
         if kind is Kind.TRANSCRIPT or is_transcript(text):
             probes = read_transcripts(text, source.source, at, self._trust)
-        probes += read_curls(text, source.source, at)
+        probes += read_curls(text, source.source, at) + read_unopened(checks, at)
         self._probes += probes
         self._checks += checks
         if not alone:

@@ -27,6 +27,7 @@ from diagnoser.evidence.pastes import drop_secrets
 from diagnoser.evidence.renderings import RENDERED, REPORT, is_rendering, read_bundle
 from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
+from diagnoser.evidence.unopened import read_unopened
 from diagnoser.model import Case, ProbeResult
 from diagnoser.reading.encodings import decode
 
@@ -56,6 +57,7 @@ __all__ = [
     "read_curls",
     "read_report",
     "read_transcripts",
+    "read_unopened",
     "recognise_checks",
 ]
 

@@ -213,7 +213,8 @@ def _connected(said: CurlStatements) -> _End:
         return _End(Condition.CONNECTION_TIMED_OUT, f"no answer for {said.waited} ms", said.code)
     if said.code in (None, _TIMED_OUT, _NO_CONNECTION):
         told = "the text was cut" if said.code is None else f"curl {said.code}, reason not told"
-        return _End(Condition.UNCLASSIFIED, told, said.code)
+        # Who does not wait has not seen it fail.
+        return _End(Condition.UNCLASSIFIED, told, None if said.code == _TIMED_OUT else said.code)
     # A later stage ended it, so that this one was passed.
     return _End(Condition.MET, "")
 

@@ -38,6 +38,10 @@ def join(
     without an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
+    tested = {e.key for e in endpoints_of(checks)}
+    if checks and not cases and all(p.endpoint.key in tested for p in probes):
+        # What failed a test and what passed it are told together.
+        return (Case(block=None, endpoints=endpoints_of(checks), probes=tuple(probes)),)
     for probe in probes:
         places = _places(joined, probe)
         if not places:
@@ -54,8 +58,6 @@ def join(
                 # First, because the last row stands nearest to the root of the error.
                 known = (*recognised, *joined[index].recognised)
                 joined[index] = replace(joined[index], recognised=known)
-    elif checks and not joined:
-        joined.append(Case(block=None, endpoints=endpoints_of(checks)))
     return tuple(joined)
 
 

@@ -257,7 +257,7 @@ def _others(diagnosis: Diagnosis, told: Wording, words: Words) -> tuple[str, ...
     return tuple(
         f"{v.rule} ({words.phrases[v.finding.standing.value]}): {words.causes[v.rule].title}"
         for v in diagnosis.verdicts
-        if (told.is_open or v is not cause)
+        if (v.rule in told.candidates if told.is_open else v is not cause)
         and v.finding.standing in telling
         and v.category is not Category.UNKNOWN
     )

@@ -6,7 +6,7 @@ A verdict is over all observations; a remark says where it does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from diagnoser.catalog import Words
 from diagnoser.model import (
@@ -22,10 +22,18 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
+from diagnoser.reasoning import narrowed
 from diagnoser.reports.phrasing import ending, stage_word, translated
-from diagnoser.scrutiny import is_healthy
+from diagnoser.scrutiny import answers_by_turns, is_healthy
 
 _MOST_SEEN = 6
+# How an attempt ends that the next one need not end with.
+_LOST = frozenset(
+    {
+        Condition.CONNECTION_REFUSED, Condition.CONNECTION_TIMED_OUT, Condition.CONNECTION_RESET,
+        Condition.CONNECTION_CLOSED, Condition.HANDSHAKE_TIMED_OUT, Condition.NETWORK_UNREACHABLE,
+    }
+)  # fmt: skip
 # What is said of certificates by their dates.
 _DATED = ("endpoint-healthy", "certificate-expired", "clock-wrong")
 
@@ -48,7 +56,26 @@ def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
             told = [_told(p, words) for p in seen[:_MOST_SEEN]]
             told += ["…"] * (len(seen) > _MOST_SEEN)
             differing.append(say["differing"].format(endpoint=endpoint, seen="; ".join(told)))
+        if any(map(answers_by_turns, seen)) or _answer_by_turns(seen):
+            differing.append(say["intermittent"].format(endpoint=endpoint))
     return (*dict.fromkeys((*assumed, *reserved)), *differing)
+
+
+def _answer_by_turns(seen: Sequence[ProbeResult]) -> bool:
+    """Seen from one place and by one way, an endpoint finished a handshake and failed to."""
+    for place in {(p.vantage, p.proxy) for p in seen}:
+        ends = [_end(p) for p in seen if (p.vantage, p.proxy) == place and not narrowed(p)]
+        if True in ends and False in ends:
+            return True
+    return False
+
+
+def _end(probe: ProbeResult) -> bool | None:
+    """Whether TLS came about; ``None`` where that is not seen, or was refused for a reason."""
+    ends = [probe.stage(s).condition for s in (Stage.CONNECT, Stage.HANDSHAKE)]
+    if ends[1] in (Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED):
+        return True
+    return False if not _LOST.isdisjoint(ends) else None
 
 
 def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Iterator[str]:
