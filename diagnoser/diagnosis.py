@@ -202,8 +202,10 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
 
 
 def _seen(case: Case) -> set[tuple[str, int, str | None]]:
-    """The endpoints of which evidence is there: what failed elsewhere need not fail here."""
-    return {p.endpoint.key for p in case.probes}
+    """The endpoints of which evidence is there: what failed elsewhere need not fail here. Where it
+    does not tell how the connection failed, a handshake does."""
+    telling = (p for p in case.probes if not (p.asks_otherwise or p.is_unopened))
+    return {p.endpoint.key for p in telling}
 
 
 def _with_probes(

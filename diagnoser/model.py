@@ -6,6 +6,7 @@ complete when it is made: ``None`` means "not known from this vantage", never "n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -107,12 +108,14 @@ class TrustStore(StrEnum):
     """Whose opinion a verification is.
 
     ``SYSTEM`` is this machine's own store, ``MOZILLA`` the public bundle, ``ROLE`` the anchors
-    that the endpoint's role (or ``--ca-file``) names.
+    that the endpoint's role (or ``--ca-file``) names. ``UNKNOWN`` is the store of a command that
+    chose its own roots, or that nobody has shown.
     """
 
     SYSTEM = "system"
     MOZILLA = "mozilla"
     ROLE = "role"
+    UNKNOWN = "unknown"
 
 
 class Origin(StrEnum):
@@ -519,6 +522,10 @@ class ControlResult:
 
 # The fact of a derivation that says: the evidence itself does not name this endpoint.
 ASSUMED = "assumed_target"
+# That it was asked for another name (SNI) than the host it was connected to.
+ASKED_NAME = "asked_name"
+# That the evidence does not say when it was made: how the time of the probe was found instead.
+ASSUMED_TIME = "assumed_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,9 +556,38 @@ class ProbeResult:
         """The evidence does not say whom it asked; it was taken for this endpoint."""
         return any(e.fact == ASSUMED for e in self.endpoint.derivation)
 
+    @property
+    def is_unopened(self) -> bool:
+        """Somebody else's connection did not open, and how it failed is not told."""
+        connect = self.stage(Stage.CONNECT)
+        ended = connect.condition is Condition.UNCLASSIFIED and connect.error is not None
+        return ended and self.origin is Origin.TRANSCRIPT and self.proxy is None
+
+    @property
+    def asks_otherwise(self) -> bool:
+        """It came to TLS with a server name that is not the host's, as the agent's would be."""
+        handshake = self.stage(Stage.HANDSHAKE).condition
+        return self._asked_name is not None and handshake is not Condition.NOT_REACHED
+
+    @property
+    def asked_name(self) -> str | None:
+        """The server name that the certificate is held against."""
+        return self._asked_name or self.endpoint.server_name
+
+    @property
+    def _asked_name(self) -> str | None:
+        return next((e.value for e in self.endpoint.derivation if e.fact == ASKED_NAME), None)
+
     def control(self, control: Control) -> ControlResult | None:
         """The result of one control, or ``None`` if it was not run."""
         return next((c for c in self.controls if c.control is control), None)
+
+
+def with_own_name(probes: Sequence[ProbeResult]) -> tuple[ProbeResult, ...]:
+    """``probes`` without those that asked for another name where their endpoint was asked for its
+    own as well: nothing of what they show of TLS is needed then."""
+    asked = {p.endpoint.key for p in probes if not p.asks_otherwise}
+    return tuple(p for p in probes if not (p.asks_otherwise and p.endpoint.key in asked))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from diagnoser.model import (
+    ASKED_NAME,
     ASSUMED,
     Case,
     Category,
@@ -22,12 +23,22 @@ from diagnoser.model import (
     Recognition,
     Stage,
     Standing,
+    with_own_name,
 )
 
 CaseRule = Callable[[Case], Finding]
 ProbeRule = Callable[[ProbeResult], Finding]
 
 _PROXY_CAUSES = ("proxy-unreachable", "proxy-authentication-required", "proxy-refused")
+_DOUBTS = (ASSUMED, ASKED_NAME)
+# What only shows once a connection stands, and may be otherwise for another server name.
+_OF_NAME = (
+    "tls-intercepted", "intercepted-and-trusted-here", "box-certificate", "handshake-blocked",
+    "handshake-stalled", "protocol-too-old", "certificate-expired", "name-mismatch",
+    "intermediate-missing", "root-not-trusted", "certificate-revoked", "certificate-too-weak",
+    "client-certificate-required", "client-certificate-refused", "client-certificate-expired",
+    "alert-received", "large-hello-lost",
+)  # fmt: skip
 # What only shows once a connection stands.
 _CONNECTED = frozenset(
     {
@@ -80,14 +91,15 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
             if not case.probes:
                 standing = Standing.SUSPECTED if suspicion else Standing.UNDECIDED
                 return Finding(standing, evidence_of(suspicion) or (unprobed(case),))
-            findings = [_as_far_as_known(function(probe), probe) for probe in case.probes]
+            probes = with_own_name(case.probes) if identity in _OF_NAME else case.probes
+            findings = [_as_far_as_known(identity, function(p), p) for p in probes]
             standing = min((f.standing for f in findings), key=_STRENGTH.index)
             evidence = tuple(e for f in findings if f.standing is standing for e in f.evidence)
             if standing is Standing.UNDECIDED and suspicion:
                 hearsay = category in _ABOUT_CERTIFICATES and _is_without_chain(case)
-                if all(function(p).standing is Standing.RULED_OUT for p in case.probes):
+                if all(function(p).standing is Standing.RULED_OUT for p in probes):
                     # If it is about this endpoint, what was collected speaks against the words.
-                    hearsay, evidence = True, tuple(e for e in evidence if e.fact != ASSUMED)
+                    hearsay, evidence = True, tuple(e for e in evidence if e.fact not in _DOUBTS)
                 return Finding(Standing.SUSPECTED, evidence_of(suspicion) + evidence, hearsay)
             return Finding(standing, evidence)
 
@@ -96,9 +108,11 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
     return make
 
 
-def _as_far_as_known(found: Finding, probe: ProbeResult) -> Finding:
-    """Of evidence that does not name its endpoint nothing is certain, for or against."""
-    shown = tuple(e for e in probe.endpoint.derivation if e.fact == ASSUMED)
+def _as_far_as_known(rule: str, found: Finding, probe: ProbeResult) -> Finding:
+    """Of evidence that does not name its endpoint nothing is certain, for or against; nor of what
+    was asked for another name than the agent asks for, where the answer may depend on it."""
+    doubts = _DOUBTS if probe.asks_otherwise and rule in _OF_NAME else (ASSUMED,)
+    shown = tuple(e for e in probe.endpoint.derivation if e.fact in doubts)
     if not shown:
         return found
     if found.standing is Standing.APPLIES:

@@ -26,6 +26,7 @@ from diagnoser.model import (
     TlsFacts,
     Transport,
     TrustStore,
+    with_own_name,
 )
 from diagnoser.tls_numbers import DATE_CODES
 
@@ -38,8 +39,7 @@ _CUT = frozenset(
 )
 OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 
-# X509_V_ERR_INVALID_PURPOSE: the certificate is not for servers.
-_WRONG_PURPOSE = 26
+_WRONG_PURPOSE = 26  # X509_V_ERR_INVALID_PURPOSE: the certificate is not for servers.
 # OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
 _LEAST_RSA = 2048
 _SMALL_CURVES = frozenset(
@@ -224,12 +224,12 @@ def _is_minted(probe: ProbeResult) -> bool | None:
 
 
 def _is_named_right(probe: ProbeResult, leaf: CertificateFacts) -> bool | None:
-    if probe.endpoint.server_name is None:
+    if probe.asked_name is None:
         return None
     if leaf.dns_names is None:
         # A flattened transcript: the common name can confirm, its silence refutes nothing.
-        return name_matches(probe.endpoint.server_name, leaf) or None
-    return name_matches(probe.endpoint.server_name, leaf)
+        return name_matches(probe.asked_name, leaf) or None
+    return name_matches(probe.asked_name, leaf)
 
 
 def _asks_for_certificate(probe: ProbeResult, tls: TlsFacts) -> bool | None:
@@ -299,7 +299,7 @@ def _is_for_clients(probe: ProbeResult, tls: TlsFacts) -> bool:
 def _ends_unseen(probe: ProbeResult) -> bool:
     """A capture or text does not show how a stage ended, or of whom, or hides the certificate (TLS
     1.3)."""
-    if probe.is_assumed:
+    if probe.is_assumed or probe.asks_otherwise:
         return True
     if probe.origin is Origin.LIVE:
         return False
@@ -335,10 +335,11 @@ def are_healthy(probes: Sequence[ProbeResult]) -> bool | None:
 
     Ports without TLS need only open, if the service has shown itself genuine at another.
     """
-    states = [is_healthy(p) for p in probes]
+    telling = with_own_name(probes)
+    states = [is_healthy(p) for p in telling]
     if any(s is False for s in states):
         return False
-    proven = all(s or opens(p) for s, p in zip(states, probes, strict=True))
+    proven = all(s or opens(p) for s, p in zip(states, telling, strict=True))
     return True if proven and any(states) else None
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from casebook import make_case
 from hypothesis import given
 from hypothesis import strategies as st
+from test_cli import closed_port, diagnoser
 
 from diagnoser.diagnosis import judge
 from diagnoser.evidence import (
@@ -16,12 +19,15 @@ from diagnoser.evidence import (
     is_moved_by_checks,
     join,
     read_checks,
+    read_unopened,
     recognise_checks,
 )
 from diagnoser.evidence.checkers import endpoints_of
-from diagnoser.model import Role
+from diagnoser.model import Report, Role, Standing, Vantage
+from diagnoser.reports import render
 from diagnoser.rules import CAUSES
 
+AT = datetime(2026, 11, 24, tzinfo=UTC)
 NEW = """Check for us5-cloud.acronis.com 443 Ok
 Check for us5-cloud.acronis.com 7787 Ok
 Check for baas-fes-us5.acronis.com 44445 Ok
@@ -68,7 +74,11 @@ def test_the_records_of_windows_powershell_are_read_one_by_one(end: str) -> None
 def test_a_record_without_a_port_or_a_result_is_no_check(cut: str) -> None:
     text = WINDOWS.partition("\n\nComputerName     : us5")[0] + "\n"
     assert detect(text.encode()) is Kind.CHECKER
-    assert read_checks(text.replace(cut, ""), "x") == ()
+    # What the warning above a record says stands without it.
+    (warned,) = read_checks(text.replace(cut, ""), "x")
+    assert (warned.host, warned.port, warned.at.line) == ("rs-us5-cloud.acronis.com", 8443, 2)
+    bare = "".join(line for line in text.splitlines(keepends=True) if "WARNING" not in line)
+    assert read_checks(bare.replace(cut, ""), "x") == ()
 
 
 def test_a_failed_check_without_an_error_says_so_of_its_endpoint() -> None:
@@ -170,3 +180,70 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 def test_long_input_is_bounded(tmp_path: Path) -> None:
     assert len(read_checks("Check for a.example 443 Ok\n" * 10_000, "x")) <= 2000
+
+
+@pytest.mark.parametrize("name", ["WARNING", "警告"])
+@pytest.mark.parametrize("form", ["record", "warning", "quiet"])
+def test_a_connection_that_did_not_open_is_said_to_be_that(form: str, name: str) -> None:
+    text = WINDOWS.partition("\n\nComputerName     : us5")[0].replace("WARNING", name) + "\n"
+    if form == "warning":
+        text = "".join(text.splitlines(keepends=True)[:2])
+    elif form == "quiet":
+        text = "".join(text.splitlines(keepends=True)[:2]) + "False\n"
+    checks = read_checks(text, "tnc.txt")
+    assert [(c.host, c.port, c.address) for c in checks] == [
+        ("rs-us5-cloud.acronis.com", 8443, "203.0.113.4")
+    ]
+    (case,) = join((), read_unopened(checks, AT), checks)
+    diagnosis = judge(case)
+    standings = {v.rule: v.finding.standing for v in diagnosis.verdicts}
+    assert standings["port-closed"] is standings["port-filtered"] is Standing.SUSPECTED
+    assert standings["network-unreachable"] is Standing.UNDECIDED
+    assert standings["tls-intercepted"] is Standing.UNDECIDED
+    report = Report("0", AT, Vantage("m", "s", "t"), (diagnosis,))
+    english = " ".join(render(report, "text", "en").split())
+    assert "No TCP connection opened to rs-us5-cloud.acronis.com:8443" in english
+    assert "接続を確立できませんでした" in "".join(render(report, "text", "ja").split())
+    document = json.loads(render(report, "json", "en"))["cases"][0]
+    assert (document["category"], document["standing"]) == ("closed-port", "suspected")
+    assert document["candidates"] == ["port-closed", "port-filtered"]
+
+
+def test_what_passed_is_told_beside_what_failed() -> None:
+    checks = read_checks(WINDOWS, "tnc.txt")
+    (case,) = join((), read_unopened(checks, AT), checks)
+    assert [(e.host, e.port) for e in case.endpoints] == [
+        ("rs-us5-cloud.acronis.com", 8443),
+        ("us5-cloud.acronis.com", 443),
+    ]
+    assert [p.endpoint.port for p in case.probes] == [8443]
+    # Open one time and not the other: too little to say that it does not open.
+    both = WINDOWS + WINDOWS.replace(": False", ": True").replace("WARNING", "#").replace(
+        "TCP c", ""
+    )
+    assert read_unopened(read_checks(both, "tnc.txt"), AT) == ()
+
+
+def test_a_failed_test_beside_an_error_leaves_the_endpoint_to_be_probed(tmp_path: Path) -> None:
+    error = (
+        "Error code: 307\nModule: 626\n"
+        'Fields: {"address":"rs-us5-cloud.acronis.com","port":"8443"}\n'
+        "Message: Could not perform SSL_write() call:\n\n"
+    )
+    (tmp_path / "both.txt").write_text(error + WINDOWS)
+    held, port = closed_port()
+    with held:
+        for more, origin, standing in (
+            (["--offline"], "transcript", "suspected"),
+            (
+                ["--connect-to", f"rs-us5-cloud.acronis.com:8443:127.0.0.1:{port}"],
+                "live",
+                "applies",
+            ),
+        ):
+            done = diagnoser(
+                "scan", str(tmp_path / "both.txt"), "--format", "json", *more, expect=1
+            )
+            (case,) = json.loads(done.stdout)["cases"]
+            assert [e["probe"]["origin"] for e in case["endpoints"]] == [origin]
+            assert (case["cause"], case["standing"]) == ("port-closed", standing)

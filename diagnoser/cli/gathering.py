@@ -27,8 +27,10 @@ from diagnoser.evidence import (
     explain_emptiness,
     is_transcript,
     read_checks,
+    read_curls,
     read_report,
     read_transcripts,
+    read_unopened,
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
@@ -276,6 +278,7 @@ class Gathering:
         probes: tuple[ProbeResult, ...] = ()
         if kind is Kind.TRANSCRIPT or is_transcript(text):
             probes = read_transcripts(text, source.source, at, self._trust)
+        probes += read_curls(text, source.source, at) + read_unopened(checks, at)
         self._probes += probes
         self._checks += checks
         if not alone:

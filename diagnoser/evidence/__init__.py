@@ -20,12 +20,14 @@ from diagnoser.evidence.checkers import (
     read_checks,
     recognise_checks,
 )
+from diagnoser.evidence.curls import is_curl, read_curls
 from diagnoser.evidence.joining import attach, join
 from diagnoser.evidence.packets import opens_capture
 from diagnoser.evidence.pastes import drop_secrets
 from diagnoser.evidence.renderings import RENDERED, REPORT, is_rendering, read_bundle
 from diagnoser.evidence.replay import opens_report, read_report
 from diagnoser.evidence.transcripts import is_transcript, read_transcripts
+from diagnoser.evidence.unopened import read_unopened
 from diagnoser.model import Case, ProbeResult
 from diagnoser.reading.encodings import decode
 
@@ -45,14 +47,17 @@ __all__ = [
     "detect",
     "drop_secrets",
     "explain_emptiness",
+    "is_curl",
     "is_moved_by_checks",
     "is_transcript",
     "join",
     "read_bundle",
     "read_capture",
     "read_checks",
+    "read_curls",
     "read_report",
     "read_transcripts",
+    "read_unopened",
     "recognise_checks",
 ]
 
@@ -91,7 +96,7 @@ def detect(head: bytes) -> Kind | None:
     text = decode(head)
     if is_rendering(text):
         return Kind.RENDERING
-    if is_transcript(text):
+    if is_transcript(text) or is_curl(text):
         return Kind.TRANSCRIPT
     return Kind.CHECKER if is_checker(text) else None
 

@@ -75,7 +75,7 @@ def worth(probe: ProbeResult) -> tuple[int, ...]:
     tls = probe.tls
     known = sum(probe.stage(s).condition not in _UNREAD for s in Stage)
     return (
-        int(not probe.is_assumed),
+        int(not (probe.is_assumed or probe.asks_otherwise)),
         int(tls is not None and bool(tls.received_chain)),
         known,
         int(tls is not None and tls.client_certificate_sent),

@@ -32,7 +32,7 @@ _MOST_CHECKS = 2000
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?"
 _ANCHOR = re.compile(
     r"^(?=[^\n]{0,400}(?:Check for |Verifying connection to |Performing Name Resolution for"
-    r"|ComputerName {1,20}: |Outgoing connections are not available"
+    r"|ComputerName {1,20}: |TCP connect to \(|Outgoing connections are not available"
     r"|Failed to connect to host \"))[^\n]*$",
     re.MULTILINE,
 )
@@ -62,7 +62,17 @@ _REFUSED = (
 # The record of Test-NetConnection below its first property; without a port it only pings.
 _TESTED_PORT = re.compile(r"^RemotePort {1,20}: (\d{1,5})[ \t\r]*$", re.MULTILINE)
 _TESTED = re.compile(r"^TcpTestSucceeded {1,20}: (True|False)[ \t\r]*$", re.MULTILINE)
+_ADDRESS = re.compile(
+    r"^RemoteAddress {1,20}: ([0-9A-Fa-f.:]{2,45})(?:%\d{1,9})?[ \t\r]*$", re.MULTILINE
+)
+# All that is left of a record where only True or False was asked for.
+_WARNED = re.compile(r"TCP connect to \(([0-9A-Fa-f.:]{2,45})(?:%\d{1,9})? : (\d{1,5})\) failed")
+_ASKED = re.compile(
+    rf"(?:Test-NetConnection|\btnc)[ \t]{{1,20}}(?:-ComputerName[ \t]{{1,20}})?[\"']?({_HOST})",
+    re.IGNORECASE,
+)
 _COMPUTER = re.compile(rf"ComputerName {{1,20}}: ({_HOST}?)[ \t\r]*$")
+_LISTED_COMPUTER = re.compile(rf"ComputerName {{1,20}}: {_HOST}?[ \t\r]*$", re.MULTILINE)
 _LISTED = re.compile(rf"({_HOST}?):(\d{{1,5}})\b")
 _SUCCESS = frozenset({"ok", "success!", "success"})
 # What a checker could have found out; an error that is proven to be something else stays that.
@@ -76,13 +86,14 @@ _NETWORK = frozenset(
 class Check:
     """One line of a checker: the host (a name or an address), its port, and whether it is open.
 
-    ``port`` is ``None`` for a name lookup.
+    ``port`` is ``None`` for a name lookup. ``address`` is the one that Test-NetConnection tried.
     """
 
     host: str
     port: int | None
     passed: bool
     at: Location
+    address: str | None = None
 
 
 def is_checker(text: str) -> bool:
@@ -101,6 +112,10 @@ def _checks(text: str, source: str, most: int) -> list[Check]:
     for anchor in _ANCHOR.finditer(text):
         line, place = line + text.count("\n", place, anchor.start()), anchor.start()
         following = text[anchor.end() : anchor.end() + 1000]
+        if (warned := _WARNED.search(anchor[0][:1000])) is not None:
+            before = text[max(0, anchor.start() - 600) : anchor.start()]
+            found += _read_warning(warned, before, following, Location(source, line))
+            continue
         found += _read_line(anchor[0][:1000], following, Location(source, line))
         if len(found) >= most:
             break
@@ -134,7 +149,28 @@ def _read_record(host: str, following: str, at: Location) -> list[Check]:
     number, tested = _TESTED_PORT.search(record), _TESTED.search(record)
     if number is None or tested is None or not 0 < int(number[1]) < 65536:
         return []
-    return [Check(host.lower().rstrip("."), int(number[1]), tested[1] == "True", at)]
+    address = _ADDRESS.search(record)
+    return [
+        Check(
+            host.lower().rstrip("."),
+            int(number[1]),
+            tested[1] == "True",
+            at,
+            address[1] if address else None,
+        )
+    ]
+
+
+def _read_warning(warned: re.Match[str], before: str, following: str, at: Location) -> list[Check]:
+    """The warning of a failed test; a record that follows says the same and more."""
+    address, port = warned[1], int(warned[2])
+    record = following.partition("TCP connect to (")[0]
+    whole = all(p.search(record) for p in (_LISTED_COMPUTER, _TESTED_PORT, _TESTED))
+    if whole or not 0 < port < 65536:
+        return []
+    asked = _ASKED.findall(before)
+    host = asked[-1].lower().rstrip(".") if asked else address
+    return [Check(host, port, passed=False, at=at, address=address)]
 
 
 def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:

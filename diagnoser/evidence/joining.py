@@ -9,7 +9,17 @@ from diagnoser.evidence.agreement import agree, worth
 from diagnoser.evidence.checkers import Check, endpoints_of, recognise_checks
 from diagnoser.evidence.transcripts import UNKNOWN_HOST, UNKNOWN_PORT
 from diagnoser.identifiers import name_matches
-from diagnoser.model import ASSUMED, Case, Endpoint, Evidence, ProbeResult, Role, Skipped
+from diagnoser.model import (
+    ASKED_NAME,
+    ASSUMED,
+    ASSUMED_TIME,
+    Case,
+    Endpoint,
+    Evidence,
+    ProbeResult,
+    Role,
+    Skipped,
+)
 
 
 def join(
@@ -28,13 +38,18 @@ def join(
     without an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
+    tested = {e.key for e in endpoints_of(checks)}
+    if checks and not cases and all(p.endpoint.key in tested for p in probes):
+        # What failed a test and what passed it are told together.
+        return (Case(block=None, endpoints=endpoints_of(checks), probes=tuple(probes)),)
     for probe in probes:
         places = _places(joined, probe)
         if not places:
             joined.append(Case(block=None, endpoints=(probe.endpoint,), probes=(probe,)))
         for index, endpoint, certain in places:
             told = () if certain else (Evidence(ASSUMED, str(endpoint), _source(probe)),)
-            own = replace(endpoint, derivation=(*endpoint.derivation, *told))
+            facts = (*endpoint.derivation, *_reservations(probe), *told)
+            own = replace(endpoint, derivation=facts)
             joined[index] = attach(joined[index], replace(probe, endpoint=own))
     recognised = recognise_checks(checks)
     if recognised and any(moved):
@@ -43,9 +58,12 @@ def join(
                 # First, because the last row stands nearest to the root of the error.
                 known = (*recognised, *joined[index].recognised)
                 joined[index] = replace(joined[index], recognised=known)
-    elif checks and not joined:
-        joined.append(Case(block=None, endpoints=endpoints_of(checks)))
     return tuple(joined)
+
+
+def _reservations(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """What has to be known of evidence wherever it is joined."""
+    return tuple(e for e in probe.endpoint.derivation if e.fact in (ASKED_NAME, ASSUMED_TIME))
 
 
 def _source(probe: ProbeResult) -> str:

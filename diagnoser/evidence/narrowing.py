@@ -2,7 +2,8 @@
 
 ``-tls1_1`` makes a healthy server answer with alert 70, ``-CAfile corp.pem`` makes code 0 say
 nothing of the machine's own store, ``-no_check_time`` makes it say nothing of dates
-(openssl-s_client(1), openssl-verification-options(1)).
+(openssl-s_client(1), openssl-verification-options(1)). Where the command is not in the text, or
+was cut, nobody knows which store it asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from diagnoser.evidence.pastes import CUT
 from diagnoser.tls_numbers import PROTOCOL_VERSION
 
 _GIVEN = r"(?<!\S)(?P<option>-{1,2}(?:%s))(?!\S)"
@@ -33,8 +35,8 @@ _NO_DATES = re.compile(r"(?<!\S)-{1,2}(?:no_check_time|attime)(?![\w-])")
 @dataclass(frozen=True, slots=True)
 class Narrowing:
     """``hello`` is the option that took something out of the ClientHello, ``versions`` one that
-    chose among versions and left TLS 1.2 in; ``own_roots``: the store that verified is of the
-    command's choice; ``ignores_dates``: it did not verify the dates of now."""
+    chose among versions and left TLS 1.2 in; ``own_roots``: the store that verified is, or may be,
+    of the command's choice; ``ignores_dates``: it did not verify the dates of now."""
 
     hello: str | None = None
     versions: str | None = None
@@ -48,14 +50,17 @@ class Narrowing:
 
 
 WHOLE = Narrowing()
+UNTOLD = Narrowing(own_roots=True)
 
 
-def read_narrowing(options: str) -> Narrowing:
-    """What the options of one command line take away."""
+def read_narrowing(options: str | None) -> Narrowing:
+    """What the options of one command line take away; ``None``: there is no command line."""
+    if options is None:
+        return UNTOLD
     return Narrowing(
         hello=_first(_NARROW, options),
         versions=_first(_VERSIONS, options),
-        own_roots=_ROOTS.search(options) is not None,
+        own_roots=CUT in options or _ROOTS.search(options) is not None,
         ignores_dates=_NO_DATES.search(options) is not None,
     )
 

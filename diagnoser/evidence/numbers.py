@@ -120,6 +120,13 @@ def verify_code(number: int, text: str) -> int:
     return number
 
 
+def verify_code_of(text: str) -> int | None:
+    """The number of today behind OpenSSL's sentence for a verify code; ``None``: it is none."""
+    said = " ".join(text.lower().split())
+    names = (r.name for r in verify_texts() if said in (t.lower() for t in r.texts))
+    return next((c for n in names if (c := _codes_of_today().get(n)) is not None), None)
+
+
 def decode_openssl(text: str) -> OpensslCode | None:
     """An error code as OpenSSL prints it: 8 hexadecimal digits, of any version; else ``None``."""
     digits = text.strip().removeprefix("0x")

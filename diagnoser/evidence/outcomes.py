@@ -60,6 +60,7 @@ def tls_of(
     """
     if not (said.connected or said.chain or said.verified):
         return None
+    store = TrustStore.UNKNOWN if narrowing.own_roots else TrustStore.SYSTEM
     alert = None
     if said.alert is not None:
         alert = Alert(2, said.alert, alert_name(said.alert), Direction.RECEIVED)
@@ -71,9 +72,9 @@ def tls_of(
         alert=alert,
         verify=(
             *_public_opinions(said, at, trust),
-            *(() if narrowing.own_roots else _own_opinion(said)),
+            *_own_opinion(said, store),
         ),
-        verify_errors=tuple(_verify_errors(said)),
+        verify_errors=tuple(_verify_errors(said, store)),
         received_chain=said.chain or said.path,
         client_certificate_requested=said.asked,
         client_certificate_sent=bool(said.asked) and shown,
@@ -119,26 +120,26 @@ def opinions(trust: Trust, ders: tuple[bytes, ...], at: datetime) -> tuple[Verif
         return ()
 
 
-def _verify_errors(said: Statements) -> list[VerifyResult]:
+def _verify_errors(said: Statements, store: TrustStore) -> list[VerifyResult]:
     found = []
     for number, text, depth in said.verify_errors:
         code = verify_code(number, text)
-        found.append(VerifyResult(code, verify_code_name(code), TrustStore.SYSTEM, depth))
+        found.append(VerifyResult(code, verify_code_name(code), store, depth))
     return found
 
 
-def _own_opinion(said: Statements) -> tuple[VerifyResult, ...]:
-    """What the store of the machine where s_client ran says, as far as it says anything."""
+def _own_opinion(said: Statements, store: TrustStore) -> tuple[VerifyResult, ...]:
+    """What the store that s_client asked says, as far as it says anything."""
     if not said.chain or said.verify_code is None or said.failed_cipher:
         return ()
-    errors = _verify_errors(said)
+    errors = _verify_errors(said, store)
     final = verify_code(*said.verify_code)
     if final in _STORELESS or any(e.code in _STORELESS for e in errors):
         return ()
     if errors and final != 0:
         return (errors[0],)
     depth = 0 if final else None
-    return (VerifyResult(final, verify_code_name(final), TrustStore.SYSTEM, depth),)
+    return (VerifyResult(final, verify_code_name(final), store, depth),)
 
 
 def stages_of(
@@ -279,11 +280,14 @@ def _verified(said: Statements, tls: TlsFacts | None) -> StageResult:
         detail = "no certificate was received, whatever the return code says"
         return ended(Condition.NOT_REACHED, detail)
     told = ", ".join(f"{v.trust_store.value}: {v.name} ({v.code})" for v in tls.verify)
-    counting = [v for v in tls.verify if v.trust_store is not TrustStore.SYSTEM]
-    if any(v.code == 0 for v in counting or tls.verify):
+    theirs = (TrustStore.SYSTEM, TrustStore.UNKNOWN)
+    known = [v for v in tls.verify if v.trust_store is not TrustStore.UNKNOWN]
+    counting = [v for v in known if v.trust_store not in theirs]
+    if any(v.code == 0 for v in counting or known):
         return ended(Condition.MET, told)
-    if tls.verify:
-        return ended(Condition.CERTIFICATE_REJECTED, told, (counting or list(tls.verify))[0].code)
+    refusing = [v for v in counting or tls.verify if v.code != 0]
+    if refusing:
+        return ended(Condition.CERTIFICATE_REJECTED, told, refusing[0].code)
     code = (
         said.verify_code[0]
         if said.verify_code

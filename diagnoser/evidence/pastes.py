@@ -21,6 +21,8 @@ import re
 
 # Stands before a command that a record quotes: unlike a prompt it need not begin a run.
 ECHO = "\x04"
+# Stands where a command was shortened: what options followed is not known.
+CUT = "\x05"
 
 _SECRETS = re.compile(
     r"(?:Master-Key|Resumption PSK|PSK identity(?: hint)?|Session-ID(?:-ctx)?|Key-Arg)"
@@ -59,7 +61,7 @@ def drop_secrets(text: str) -> str:
 def tidy(text: str) -> str:
     """``text`` without secrets, PowerShell's error records and marks of quoted mail; a command
     that goes on over several lines stands in one."""
-    bare = _QUOTE.sub("", drop_secrets(text.replace(ECHO, "")))
+    bare = _QUOTE.sub("", drop_secrets(text.replace(ECHO, "").replace(CUT, "")))
     whole = _CONTINUED.sub(lambda m: _JOINT.sub(" ", m[0]), bare)
     return _REMAINS.sub("", _RECORD.sub(_line, whole))
 
@@ -67,5 +69,5 @@ def tidy(text: str) -> str:
 def _line(record: re.Match[str]) -> str:
     message, command = (record[key].replace("\n", "") for key in ("message", "command"))
     # A command too long for the record is shortened on both sides.
-    command = re.sub(r"\S*\s?\.\.\.\s*$", "", command)
+    command = re.sub(r"\S*\s?\.\.\.\s*$", f" {CUT}", command)
     return f"{ECHO}{command}\n{message}" if "s_client" in command else message

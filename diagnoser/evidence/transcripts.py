@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from diagnoser.evidence.pastes import ECHO, tidy
 from diagnoser.evidence.statements import Statements, read_statements
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
+    ASKED_NAME,
+    ASSUMED_TIME,
     AddressResult,
     CertificateFacts,
     Condition,
@@ -119,9 +121,8 @@ def read_transcripts(
         said = read_statements(run[:LONGEST_RUN])
         if _says_nothing(said):
             continue
-        target = _target(command["options"] if command else "", run)
-        when = said.started or _within_dates(said, target, at)
-        found.append(_probe(said, target, source, when, trust))
+        target = _target(command["options"] if command else None, run)
+        found.append(_probe(said, target, source, at, trust))
     return tuple(p for p in found if not _is_repeated(p, found))
 
 
@@ -163,7 +164,8 @@ def _runs(text: str) -> list[str]:
     return [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True) if b > a]
 
 
-def _target(options: str, run: str) -> _Target:
+def _target(told: str | None, run: str) -> _Target:
+    options = told or ""
     given = _CONNECT.search(options)
     host, port = _split(given[1]) if given else (None, None)
     if given is None and (named := _HOST_OPTION.search(options)):
@@ -186,7 +188,7 @@ def _target(options: str, run: str) -> _Target:
         port=port if port is not None and 0 < port < 65536 else None,
         server_name=server_name,
         hides_name="-noservername" in options,
-        narrowing=read_narrowing(options),
+        narrowing=read_narrowing(told),
         shows_certificate=_CERT.search(options) is not None,
         proxy=proxy[1] if proxy else None,
         address=address if address and proxy is None and _is_literal(address) else None,
@@ -286,10 +288,27 @@ def _reference(
     return None if (said.slashed or target.hides_name) and not matches else host
 
 
+def _reservations(
+    said: Statements, target: _Target, source: str, at: datetime, written: datetime
+) -> tuple[Evidence, ...]:
+    """What has to be known of a run beside whom it is about."""
+    found = []
+    name, host = target.server_name, target.host
+    if name is not None and host is not None and name != host and not _is_literal(host):
+        found.append(Evidence(ASKED_NAME, name, source))
+    if said.started is None:
+        told = "when-saved" if at == written else "within-validity"
+        found.append(Evidence(ASSUMED_TIME, told, source))
+    return tuple(found)
+
+
 def _probe(
-    said: Statements, target: _Target, source: str, at: datetime, trust: Trust | None
+    said: Statements, target: _Target, source: str, written: datetime, trust: Trust | None
 ) -> ProbeResult:
+    at = said.started or _within_dates(said, target, written)
     endpoint = _endpoint(said, target, source)
+    told = _reservations(said, target, source, at, written)
+    endpoint = replace(endpoint, derivation=(*endpoint.derivation, *told))
     tls = tls_of(said, at, trust, shown=target.shows_certificate, narrowing=target.narrowing)
     stages = stages_of(said, tls, proxy=target.proxy)
     connected = stages[tuple(Stage).index(Stage.CONNECT)]

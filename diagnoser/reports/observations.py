@@ -42,7 +42,7 @@ from diagnoser.reports.shapes import (
 )
 
 # ``verify`` is the opinion that weighs most for the role; ``opinions`` holds all of them.
-_OPINION_ORDER = (TrustStore.ROLE, TrustStore.MOZILLA, TrustStore.SYSTEM)
+_OPINION_ORDER = (TrustStore.ROLE, TrustStore.MOZILLA, TrustStore.SYSTEM, TrustStore.UNKNOWN)
 
 
 def _weightiest(tls: TlsFacts) -> VerifyResult | None:

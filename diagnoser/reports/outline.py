@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from diagnoser.catalog import Words
 from diagnoser.model import (
+    ASKED_NAME,
+    ASSUMED_TIME,
     Category,
     CertificateFacts,
     Condition,
@@ -157,7 +159,9 @@ def _endpoint_lines(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
     lines = []
     for endpoint in diagnosis.case.endpoints:
         origin = say["list_sign"].join(
-            f"{fact_label(e, words)} [{origin_word(e.origin, words)}]" for e in endpoint.derivation
+            f"{fact_label(e, words)} [{origin_word(e.origin, words)}]"
+            for e in endpoint.derivation
+            if e.fact not in (ASKED_NAME, ASSUMED_TIME)
         )
         lines.append(f"{described(endpoint, words)} {say['from']} {origin}")
     if not lines:
@@ -253,7 +257,7 @@ def _others(diagnosis: Diagnosis, told: Wording, words: Words) -> tuple[str, ...
     return tuple(
         f"{v.rule} ({words.phrases[v.finding.standing.value]}): {words.causes[v.rule].title}"
         for v in diagnosis.verdicts
-        if (told.is_open or v is not cause)
+        if (v.rule in told.candidates if told.is_open else v is not cause)
         and v.finding.standing in telling
         and v.category is not Category.UNKNOWN
     )

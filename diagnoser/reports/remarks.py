@@ -1,16 +1,41 @@
-"""What a reader must know of the evidence: whose it is was assumed, or it contradicts itself.
+"""What a reader must know of the evidence: whose it is, of when, by which roots or for which name
+is not told, or it contradicts itself.
 
 A verdict is over all observations; a remark says where it does not hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from diagnoser.catalog import Words
-from diagnoser.model import ASSUMED, Condition, Diagnosis, ProbeResult
+from diagnoser.model import (
+    ASKED_NAME,
+    ASSUMED,
+    ASSUMED_TIME,
+    Condition,
+    Diagnosis,
+    ProbeResult,
+    Role,
+    Stage,
+    TlsFacts,
+    TrustStore,
+    VerifyResult,
+)
+from diagnoser.reasoning import narrowed
 from diagnoser.reports.phrasing import ending, stage_word, translated
-from diagnoser.scrutiny import is_healthy
+from diagnoser.scrutiny import answers_by_turns, is_healthy
 
 _MOST_SEEN = 6
+# How an attempt ends that the next one need not end with.
+_LOST = frozenset(
+    {
+        Condition.CONNECTION_REFUSED, Condition.CONNECTION_TIMED_OUT, Condition.CONNECTION_RESET,
+        Condition.CONNECTION_CLOSED, Condition.HANDSHAKE_TIMED_OUT, Condition.NETWORK_UNREACHABLE,
+    }
+)  # fmt: skip
+# What is said of certificates by their dates.
+_DATED = ("endpoint-healthy", "certificate-expired", "clock-wrong")
 
 
 def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
@@ -22,15 +47,71 @@ def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
         for e in p.endpoint.derivation
         if e.fact == ASSUMED
     ]
+    reserved = [r for p in probes for r in _reservations(p, diagnosis, words)]
     differing = []
     for endpoint in dict.fromkeys(str(p.endpoint) for p in probes):
-        seen = [p for p in probes if str(p.endpoint) == endpoint]
+        seen = [p for p in probes if str(p.endpoint) == endpoint and not p.asks_otherwise]
         # Different certificates, all of them good, contradict nothing.
         if len(seen) > 1 and not all(map(is_healthy, seen)):
             told = [_told(p, words) for p in seen[:_MOST_SEEN]]
             told += ["…"] * (len(seen) > _MOST_SEEN)
             differing.append(say["differing"].format(endpoint=endpoint, seen="; ".join(told)))
-    return (*dict.fromkeys(assumed), *differing)
+        if any(map(answers_by_turns, seen)) or _answer_by_turns(seen):
+            differing.append(say["intermittent"].format(endpoint=endpoint))
+    return (*dict.fromkeys((*assumed, *reserved)), *differing)
+
+
+def _answer_by_turns(seen: Sequence[ProbeResult]) -> bool:
+    """Seen from one place and by one way, an endpoint finished a handshake and failed to."""
+    for place in {(p.vantage, p.proxy) for p in seen}:
+        ends = [_end(p) for p in seen if (p.vantage, p.proxy) == place and not narrowed(p)]
+        if True in ends and False in ends:
+            return True
+    return False
+
+
+def _end(probe: ProbeResult) -> bool | None:
+    """Whether TLS came about; ``None`` where that is not seen, or was refused for a reason."""
+    ends = [probe.stage(s).condition for s in (Stage.CONNECT, Stage.HANDSHAKE)]
+    if ends[1] in (Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED):
+        return True
+    return False if not _LOST.isdisjoint(ends) else None
+
+
+def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Iterator[str]:
+    """What one observation, taken for what it is, does not say."""
+    say, place = words.phrases, translated(probe.vantage, words)
+    told = {e.fact: e.value for e in probe.endpoint.derivation}
+    if probe.asks_otherwise:
+        name = told[ASKED_NAME]
+        yield say["asked_otherwise"].format(place=place, endpoint=probe.endpoint, name=name)
+    if probe.tls is not None and _is_accepted_by_unknown(probe.tls):
+        yield say["store_unknown"].format(place=place, endpoint=probe.endpoint)
+    refused = probe.stage(Stage.VERIFY)
+    if refused.condition is Condition.CERTIFICATE_REJECTED and not _is_shown(probe):
+        code = next((f"{v.name} ({v.code})" for v in _opinions(probe)), f"{refused.error}")
+        own = probe.endpoint.role is Role.STORAGE
+        unseen = say["issuer_unseen_storage" if own else "issuer_unseen"]
+        yield unseen.format(place=place, endpoint=probe.endpoint, code=code)
+    rule = diagnosis.cause.rule if diagnosis.cause else None
+    dated = probe.tls is not None and bool(probe.tls.received_chain)
+    if ASSUMED_TIME in told and dated and rule in _DATED:
+        how = say[f"time_{told[ASSUMED_TIME].replace('-', '_')}"]
+        yield how.format(place=place, date=f"{probe.at:%Y-%m-%d}")
+
+
+def _is_shown(probe: ProbeResult) -> bool:
+    return probe.tls is not None and bool(probe.tls.received_chain)
+
+
+def _opinions(probe: ProbeResult) -> tuple[VerifyResult, ...]:
+    return probe.tls.verify if probe.tls is not None else ()
+
+
+def _is_accepted_by_unknown(tls: TlsFacts) -> bool:
+    """Code 0, and no store that is known says the same."""
+    accepting = [v.trust_store for v in tls.verify if v.code == 0]
+    return accepting == [TrustStore.UNKNOWN]
 
 
 def _told(probe: ProbeResult, words: Words) -> str:

@@ -109,14 +109,37 @@ def _undecided_between(diagnosis: Diagnosis) -> tuple[str, ...]:
 
     To name the first of them with its remedy would send someone to open a firewall on a guess.
     """
-    if diagnosis.case.probes or standing_of(diagnosis) is not Standing.SUSPECTED:
-        return ()
+    unopened = _unopened(diagnosis)
+    if unopened or diagnosis.case.probes or standing_of(diagnosis) is not Standing.SUSPECTED:
+        return unopened
     found = [v.rule for v in diagnosis.verdicts if v.finding.standing is Standing.SUSPECTED]
     return tuple(found) if len(found) > 1 else ()
 
 
+def _unopened(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The ways in which a connection can have failed of which only that is told."""
+    found = [v for v in diagnosis.verdicts if _tells_unopened(v)]
+    return tuple(v.rule for v in found) if diagnosis.cause in found else ()
+
+
+def _tells_unopened(verdict: Verdict) -> bool:
+    suspected = verdict.finding.standing is Standing.SUSPECTED
+    return suspected and any(e.fact == "unopened" for e in verdict.finding.evidence)
+
+
 def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wording:
     titles = words.phrases["list_sign"].join(words.causes[c].title for c in causes)
+    if probe := next((p for p in diagnosis.case.probes if p.is_unopened), None):
+        at = probe.endpoint
+        facts = {"host": at.host, "port": str(at.port), "endpoint": str(at), "causes": titles}
+        summary = name_unnamed(_fill(words.phrases["several_unopened"], facts), (at,), words)
+        return Wording(
+            title=words.phrases["unopened"],
+            summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
+            remedy=_remedy(words.causes[causes[0]].remedy, facts, diagnosis, words),
+            reproduce=_commands(diagnosis),
+            candidates=causes,
+        )
     return Wording(
         title=words.phrases["several"],
         summary=words.phrases["several_summary"].format(causes=titles),

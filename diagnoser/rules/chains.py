@@ -21,10 +21,20 @@ from diagnoser.scrutiny import Scrutiny, scrutinise, weaknesses
 _NO_ISSUER = (20, 21)
 _UNTRUSTED = (2, 18, 19, 20, 21, 27)
 _WEAK = (66, 67, 68)
+_EXPIRED, _REVOKED, _OTHER_NAME = 10, 23, 62
 
 
 def _no_chain(probe: ProbeResult) -> Finding:
     return Finding(Standing.UNDECIDED, met_facts(probe, Stage.HANDSHAKE))
+
+
+def _no_chain_but(probe: ProbeResult, code: int) -> Finding:
+    """Without a certificate to look at, whoever refused it told the verify code: a suspicion."""
+    found = _no_chain(probe)
+    verify = probe.tls.verify if probe.tls else ()
+    if probe.tls is None or probe.tls.received_chain or all(v.code != code for v in verify):
+        return found
+    return Finding(Standing.SUSPECTED, found.evidence + _opinions(probe))
 
 
 def _leaf_facts(probe: ProbeResult, leaf: CertificateFacts) -> tuple[Evidence, ...]:
@@ -55,7 +65,7 @@ def certificate_expired(probe: ProbeResult) -> Finding:
     """
     chain = probe.tls.received_chain if probe.tls else ()
     if not any(c.not_after for c in chain):
-        return _no_chain(probe)
+        return _no_chain_but(probe, _EXPIRED)
     shown = (
         *_leaf_facts(probe, chain[0]),
         fact(probe, Stage.VERIFY, "machine_time", probe.at),
@@ -89,18 +99,21 @@ def name_mismatch(probe: ProbeResult) -> Finding:
 
     Decided by: no presented identifier matches the reference identifier (RFC 9525 section 6).
     Acronis storage presents "Front End Server" and is not checked by name. Who issued it tells
-    where the connection ended.
+    where the connection ended. Undecided where another name was sent (``-servername``) than the
+    host's: to that a server may well answer with its default certificate.
     Not to be confused with: the firewall's own certificate, ``box-certificate``.
     """
     leaf = probe.tls.end_entity if probe.tls else None
-    if leaf is None or leaf.dns_names is None or probe.endpoint.server_name is None:
-        return _no_chain(probe)
+    if leaf is None or leaf.dns_names is None or probe.asked_name is None:
+        return _no_chain(probe) if probe.asks_otherwise else _no_chain_but(probe, _OTHER_NAME)
     shown = (
         *_leaf_facts(probe, leaf),
         fact(probe, Stage.VERIFY, "presented_names", ", ".join(leaf.dns_names) or "none"),
     )
-    if probe.endpoint.role is Role.STORAGE or name_matches(probe.endpoint.server_name, leaf):
+    if probe.endpoint.role is Role.STORAGE or name_matches(probe.asked_name, leaf):
         return Finding(Standing.RULED_OUT, shown)
+    if probe.asks_otherwise:
+        return Finding(Standing.UNDECIDED, shown)
     return Finding(Standing.APPLIES, shown)
 
 
@@ -187,6 +200,8 @@ def certificate_revoked(probe: ProbeResult) -> Finding:
     )
     if status == "revoked":
         return Finding(Standing.APPLIES, shown)
+    if status is None and (told := _no_chain_but(probe, _REVOKED)).standing is Standing.SUSPECTED:
+        return told
     return Finding(Standing.RULED_OUT if status == "good" else Standing.UNDECIDED, shown)
 
 

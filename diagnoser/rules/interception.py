@@ -254,7 +254,7 @@ def _may_be_resigned(seen: Scrutiny) -> bool:
 
 
 def _is_for(leaf: CertificateFacts, probe: ProbeResult) -> bool:
-    name = probe.endpoint.server_name
+    name = probe.asked_name
     return name is None or name_matches(name, leaf)
 
 

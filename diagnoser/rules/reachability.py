@@ -50,6 +50,14 @@ def _behind_proxy(probe: ProbeResult, stage: Stage) -> Finding | None:
     return Finding(Standing.UNDECIDED, (fact(probe, stage, "proxy", probe.proxy),))
 
 
+def _unopened(probe: ProbeResult) -> Finding | None:
+    """That no connection opened is told, and not whether it was refused or met silence."""
+    if not probe.is_unopened:
+        return None
+    shown = (*met_facts(probe, Stage.CONNECT), fact(probe, Stage.CONNECT, "unopened", "yes"))
+    return Finding(Standing.SUSPECTED, shown)
+
+
 def _addresses(probe: ProbeResult) -> tuple[Evidence, ...]:
     return tuple(
         fact(probe, Stage.CONNECT, "address", f"{a.address} {a.condition.value}")
@@ -176,11 +184,14 @@ def port_closed(probe: ProbeResult) -> Finding:
     """The connection attempt was answered with a refusal.
 
     Decided by: ECONNREFUSED, the RST that answers our SYN (RFC 9293 section 3.5.2). A firewall
-    that rejects with a reset looks the same from here; either way the port is not open.
+    that rejects with a reset looks the same from here; either way the port is not open. Suspected
+    where evidence shows that no connection opened, and not how it failed.
     Not to be confused with: a port that says nothing at all, ``port-filtered``.
     """
-    found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
-        probe, Stage.CONNECT, Condition.CONNECTION_REFUSED
+    found = (
+        _behind_proxy(probe, Stage.CONNECT)
+        or _unopened(probe)
+        or by_condition(probe, Stage.CONNECT, Condition.CONNECTION_REFUSED)
     )
     return Finding(found.standing, found.evidence + _addresses(probe))
 
@@ -192,10 +203,13 @@ def port_filtered(probe: ProbeResult) -> Finding:
 
     Decided by: no answer to the SYN within the time limit, or ETIMEDOUT, on every address. Whether
     another port of the same address answers tells a filter of this port from a silent host.
+    Suspected where evidence shows that no connection opened, and not how it failed.
     Not to be confused with: a refusal, ``port-closed``; a host that is down is silent as well.
     """
-    found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
-        probe, Stage.CONNECT, Condition.CONNECTION_TIMED_OUT
+    found = (
+        _behind_proxy(probe, Stage.CONNECT)
+        or _unopened(probe)
+        or by_condition(probe, Stage.CONNECT, Condition.CONNECTION_TIMED_OUT)
     )
     return Finding(found.standing, found.evidence + _addresses(probe) + _other_ports(probe))
 

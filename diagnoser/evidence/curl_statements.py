@@ -1,0 +1,277 @@
+"""The grammar of one ``curl -v`` run: what its output states, not yet what it means.
+
+Lines of curl itself begin with ``* ``, what was sent with ``> ``, what came with ``< ``; behind a
+progress meter they stand in the middle of a line. The numbers decide: curl's own (``curl: (60)``),
+OpenSSL's, those of an alert (level times 256 plus AlertDescription), Schannel's (``0x80090325``).
+Words are read only where curl prints the sentence of a number in place of it: strerror's, and
+OpenSSL's of a verify code. Wordings: curl 7.19 to 8.15, with OpenSSL, LibreSSL, GnuTLS, Schannel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+from diagnoser.evidence.names import KEYS, read_name
+from diagnoser.evidence.numbers import OpensslCode, decode_openssl
+from diagnoser.model import Name
+
+_MOST_NOTES = 64
+_SHORT = r"[^\n]{0,400}"
+_HOST = r"(?P<host>[A-Za-z0-9\[](?:[A-Za-z0-9_.:\-\]]{0,252}))"
+_ADDRESS = r"\[?(?P<address>[0-9A-Fa-f.:]{2,45}?)\]?"
+
+_TRYING = re.compile(
+    rf"^\* +Trying {_ADDRESS}(?::(?P<port>\d{{1,5}}))?\.\.\.",
+    re.MULTILINE,
+)
+_CONNECTED = re.compile(
+    rf"^\* (?:Connected to|Established connection to) (?P<name>\S{{1,255}}) \({_ADDRESS}"
+    r"(?: port (?P<inner>\d{1,5}))?\)(?: port (?P<port>\d{1,5}))?",
+    re.MULTILINE,
+)
+_FAILED = re.compile(
+    rf"^\* +(?:connect to {_ADDRESS} port (?P<port>\d{{1,5}})(?: from \S{{1,60}} port \d{{1,5}})?"
+    rf" failed|Immediate connect fail for {_ADDRESS.replace('address', 'other')}): "
+    r"(?P<reason>[^\n]{1,120}?)[ \t]*$",
+    re.MULTILINE,
+)
+_EXIT = re.compile(rf"^curl: \((?P<code>\d{{1,3}})\) ?(?P<text>{_SHORT})", re.MULTILINE)
+_UNREACHED = re.compile(rf"Failed to connect to {_HOST} port (?P<port>\d{{1,5}})\b")
+_ASKED_FOR = re.compile(
+    rf"^\* (?:Host(?:name)? {_HOST}(?::(?P<port>\d{{1,5}}))? was (?:found|resolved)"
+    rf"|About to connect\(\) to {_HOST.replace('<host>', '<old>')} port (?P<number>\d{{1,5}}))",
+    re.MULTILINE,
+)
+_UNRESOLVED = re.compile(
+    rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}"
+)
+_TUNNEL = re.compile(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
+_TUNNEL_ENDED = re.compile(
+    r"(?:CONNECT tunnel (?:failed|established), response|Received HTTP code) (?P<code>\d{3})\b"
+)
+_PROXY_SET = re.compile(
+    r"^\* Uses proxy env variable \w{1,40} == '(?P<url>[^'\n]{1,400})'", re.MULTILINE
+)
+_LED = re.compile(r"^\* Connecting to hostname: (\S{1,255})", re.MULTILINE)
+_REQUEST = re.compile(
+    r"^Host: (?P<host>[^\s:]{1,255}|\[[0-9A-Fa-f:]{2,45}\])(?::(?P<port>\d{1,5}))?[ \t]*$",
+    re.MULTILINE,
+)
+_SESSION = re.compile(
+    r"^\* SSL connection using (?P<version>TLSv1(?:\.\d)?|SSLv3)(?=[ \n])"
+    r"(?: / (?P<cipher>[\w-]{1,60}))?",
+    re.MULTILINE,
+)
+_MESSAGE = re.compile(
+    r"^\* (?:TLSv1(?:\.\d)?|SSLv[23]),? \((?P<way>IN|OUT)\), TLS (?P<kind>handshake|alert),"
+    r" [^\n(]{0,60}\((?P<number>\d{1,4})\)",
+    re.MULTILINE,
+)
+_FACT = re.compile(
+    r"^\*[ \t]{1,4}(?P<key>subject|issuer|start date|expire date): ?(?P<value>[^\n]{1,4096})\n",
+    re.MULTILINE,
+)
+_MATCHED = re.compile(
+    r"^\* +subjectAltName: [^\n]{0,300}?match(?:ed|es) (?:cert's )?\"?(?P<name>[\w.*-]{1,253})\"?",
+    re.MULTILINE,
+)
+_PROBLEM = re.compile(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
+_RESULT = re.compile(
+    r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)"
+)
+_ACCEPTED = re.compile(r"^\* +SSL certificate (?:verify ok\.|verified via )", re.MULTILINE)
+_OTHER_NAME = re.compile(
+    r"no alternative certificate subject name matches|does not match target host"
+)
+_CODE = re.compile(r"\berror:([0-9A-Fa-f]{8}):")
+_WINDOWS = re.compile(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
+_ROOTS = re.compile(r"^\* +(?:CAfile|CApath): (?P<path>[^\n]{1,300}?)[ \t]*$", re.MULTILINE)
+_DATE = re.compile(
+    r"^< date: \w{3}, (\d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) GMT[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WAITED = re.compile(
+    r"timed out after (\d{1,9}) milliseconds|timeout after (\d{1,9}) ms"
+    r"|Failed to connect to \S{1,255} port \d{1,5} after (\d{1,9}) ms"
+)
+_KEYED = re.compile(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
+_CERTIFICATE_REQUEST, _CERTIFICATE, _LEVEL = 13, 11, 256
+
+
+@dataclass(frozen=True, slots=True)
+class CurlStatements:
+    """What one run states. ``None`` and empty mean that the text does not say.
+
+    ``attempts`` are (address, port, what strerror says of it, or ``None`` where none failed);
+    ``alerts`` are (``IN`` or ``OUT``, AlertDescription). ``led`` is the host that ``--connect-to``
+    put in place of the one of the URL; ``unresolved`` is ``host`` or ``proxy``; ``waited``
+    milliseconds.
+    """
+
+    host: str | None
+    port: int | None
+    attempts: tuple[tuple[str, int | None, str | None], ...]
+    connected: tuple[str, int | None] | None
+    led: str | None
+    unresolved: str | None
+    tunnel: tuple[str, int] | None
+    tunnel_status: int | None
+    proxy: str | None
+    code: int | None
+    text: str
+    waited: int | None
+    hello: bool
+    answered: bool
+    certified: bool
+    asked: bool
+    version: str | None
+    cipher: str | None
+    subject: Name | None
+    issuer: Name | None
+    not_before: datetime | None
+    not_after: datetime | None
+    matched: str | None
+    verify: tuple[int | None, str] | None
+    is_accepted: bool
+    is_of_other_name: bool
+    alerts: tuple[tuple[str, int], ...]
+    codes: tuple[OpensslCode, ...]
+    windows: int | None
+    roots: tuple[str, ...]
+    is_schannel: bool
+    server_time: datetime | None
+
+
+def read_curl(text: str) -> CurlStatements:
+    """Everything that the text of one run states; its lines begin at their sign. Never raises."""
+    ended = list(_EXIT.finditer(text))
+    code = int(ended[-1]["code"]) if ended else None
+    told = ended[-1]["text"].strip() if ended else ""
+    host, port = _target(text)
+    tunnel = _TUNNEL.search(text)
+    status = _TUNNEL_ENDED.search(text)
+    connected = _CONNECTED.search(text)
+    session = _SESSION.search(text)
+    unresolved = _UNRESOLVED.search(text)
+    messages = [(m["way"], m["kind"], int(m["number"])) for m in _some(_MESSAGE, text)]
+    handshakes = [(way, number) for way, kind, number in messages if kind == "handshake"]
+    facts = {m["key"]: m["value"].rstrip() for m in _some(_FACT, text)}
+    matched, windows, date = _MATCHED.search(text), _WINDOWS.search(text), _DATE.search(text)
+    waited = _WAITED.search(text)
+    led, proxied = _LED.search(text), _PROXY_SET.search(text)
+    return CurlStatements(
+        host=host,
+        port=port,
+        attempts=tuple(_attempts(text)),
+        connected=None
+        if connected is None
+        else (connected["address"], _number(connected["port"] or connected["inner"])),
+        led=led[1] if led else None,
+        unresolved=unresolved["what"] if unresolved else None,
+        tunnel=_pair(tunnel["host"]) if tunnel else None,
+        tunnel_status=int(status["code"]) if status else None,
+        proxy=_without_login(proxied["url"]) if proxied and proxied["url"] != "*" else None,
+        code=code,
+        text=told,
+        waited=int(waited[1] or waited[2] or waited[3]) if waited else None,
+        hello=("OUT", 1) in handshakes or "schannel: SSL/TLS connection with" in text,
+        answered=any(way == "IN" for way, _, _ in messages),
+        certified=("IN", _CERTIFICATE) in handshakes,
+        asked=("IN", _CERTIFICATE_REQUEST) in handshakes,
+        version=session["version"] if session else None,
+        cipher=session["cipher"] if session else None,
+        subject=_name(facts.get("subject")),
+        issuer=_name(facts.get("issuer")),
+        not_before=_moment(facts.get("start date")),
+        not_after=_moment(facts.get("expire date")),
+        matched=matched["name"].lower() if matched else None,
+        verify=_verify(text),
+        is_accepted=_ACCEPTED.search(text) is not None,
+        is_of_other_name=_OTHER_NAME.search(text) is not None,
+        alerts=tuple((way, number % _LEVEL) for way, kind, number in messages if kind == "alert"),
+        codes=tuple(c for m in _some(_CODE, text) if (c := decode_openssl(m[1])) is not None),
+        windows=int(windows[1], 16) if windows else None,
+        roots=tuple(m["path"] for m in _some(_ROOTS, text)),
+        is_schannel="schannel" in text.lower(),
+        server_time=_moment(date[1] if date else None),
+    )
+
+
+def _some(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    return islice(pattern.finditer(text), _MOST_NOTES)
+
+
+def _target(text: str) -> tuple[str | None, int | None]:
+    """The host and port that curl says it was asked for, as it names them itself."""
+    if (found := _ASKED_FOR.search(text)) is not None:
+        host = found["host"] or found["old"]
+        return host.strip("[]").lower(), _number(found["port"] or found["number"])
+    if (found := _UNREACHED.search(text)) is not None:
+        return found["host"].strip("[]").lower(), _number(found["port"])
+    if (found := _UNRESOLVED.search(text)) is not None and found["what"] == "host":
+        return found["host"].rstrip(".:").lower(), None
+    if (found := _CONNECTED.search(text)) is not None and found["name"] != "(nil)":
+        return found["name"].strip("[]").lower(), _number(found["port"] or found["inner"])
+    if (found := _REQUEST.search(text)) is not None:
+        return found["host"].strip("[]").lower(), _number(found["port"])
+    return None, None
+
+
+def _attempts(text: str) -> Iterator[tuple[str, int | None, str | None]]:
+    reasons = {}
+    for m in _some(_FAILED, text):
+        reasons[m["address"] or m["other"]] = (_number(m["port"]), m["reason"])
+    for m in _some(_TRYING, text):
+        port, reason = reasons.pop(m["address"], (None, None))
+        yield m["address"], _number(m["port"]) or port, reason
+    for address, (port, reason) in reasons.items():
+        yield address, port, reason
+
+
+def _verify(text: str) -> tuple[int | None, str] | None:
+    """The verify code with its text; ``None`` in place of a number that is not told."""
+    if (found := _RESULT.search(text)) is not None:
+        return int(found["code"]), found["text"]
+    found = _PROBLEM.search(text)
+    return (None, found["text"]) if found else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and 0 < int(text) < 65536 else None
+
+
+def _pair(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    number = _number(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
+    return (host.strip("[]").lower(), number) if host and number else None
+
+
+def _without_login(url: str) -> str:
+    """A proxy as it is told: without scheme, login and path."""
+    return url.rpartition("//")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _name(text: str | None) -> Name | None:
+    """A name in the notation of curl: ``C=US; O=x, Inc.; CN=y``, which none of OpenSSL's is."""
+    if text is None or "=" not in text:
+        return None
+    parts = _KEYED.split(text)
+    if len(parts) == 1:
+        return read_name(text)
+    read = [read_name(p) for p in parts]
+    attributes = tuple(a for name in read if name is not None for a in name.attributes[:1])
+    return Name(attributes) if attributes else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    bare = " ".join((text or "").removesuffix("GMT").replace(",", " ").split())
+    for form in ("%b %d %H:%M:%S %Y", "%d %b %Y %H:%M:%S", "%a %d %b %Y %H:%M:%S"):
+        try:
+            return datetime.strptime(bare, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,350 @@
+"""What ``curl -v`` says. The files are of curl 7.88 against servers in a network of their own; the
+texts of other versions and of Windows are from its sources and from published issues."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from test_cli import diagnoser
+
+from diagnoser.diagnosis import judge, open_case
+from diagnoser.evidence import Kind, detect, join, read_curls
+from diagnoser.grammar import read_blocks
+from diagnoser.model import Condition, Diagnosis, ProbeResult, Report, Stage, Standing, Vantage
+from diagnoser.reports import render
+
+FILES = Path(__file__).with_name("transcripts")
+AT = datetime(2026, 11, 30, tzinfo=UTC)
+OPEN = ("none", None)
+APPLIES, SUSPECTED = Standing.APPLIES, Standing.SUSPECTED
+
+
+def text_of(name: str) -> str:
+    return (FILES / f"curl-7.88-{name}.txt").read_text("utf-8")
+
+
+def probes_of(text: str) -> tuple[ProbeResult, ...]:
+    return read_curls(text, "curl.txt", AT)
+
+
+def judged(text: str, *, error: str = "") -> Diagnosis:
+    cases = [open_case(b) for b in read_blocks(error, "error.txt").blocks]
+    (case,) = join(cases, probes_of(text))
+    return judge(case)
+
+
+def told(diagnosis: Diagnosis) -> tuple[str, Standing | None]:
+    cause = diagnosis.cause
+    return (cause.rule, cause.finding.standing) if cause else OPEN
+
+
+def shown(diagnosis: Diagnosis, language: str = "en") -> str:
+    report = Report("0", AT, Vantage("m", "s", "t"), (diagnosis,))
+    return (" " if language == "en" else "").join(render(report, "text", language).split())
+
+
+CAUSES = {
+    "refused": ("port-closed", APPLIES),
+    "timeout": ("port-filtered", APPLIES),
+    "unreachable": ("network-unreachable", APPLIES),
+    "dns": ("name-lookup-failed", APPLIES),
+    "reset": ("handshake-blocked", SUSPECTED),
+    "closed": ("handshake-blocked", SUSPECTED),
+    "stalled": ("handshake-stalled", APPLIES),
+    "plain": ("not-tls", APPLIES),
+    "trusted": ("intercepted-and-trusted-here", APPLIES),
+    "insecure": ("tls-intercepted", APPLIES),
+    "genuine": ("endpoint-healthy", SUSPECTED),
+    "name": ("name-mismatch", SUSPECTED),
+    "storage": ("tls-intercepted", APPLIES),
+    "proxy-login": ("proxy-authentication-required", APPLIES),
+    "proxy-forbids": ("proxy-refused", APPLIES),
+    "proxy-closed": ("proxy-unreachable", APPLIES),
+    "proxy-unknown": ("proxy-unreachable", APPLIES),
+    # Who issued it is not in the text, however well known the number is.
+    "untrusted": OPEN,
+    "storage-untrusted": OPEN,
+    "storage12": OPEN,
+    "proxy-through": OPEN,
+    # One second proves no filter; without -v only that no connection opened is told.
+    "impatient": OPEN,
+    "silent": ("port-closed", SUSPECTED),
+    # Asked for the name of another host.
+    "led": OPEN,
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_run_of_curl_is_judged_as_a_handshake_of_our_own(name: str) -> None:
+    text = text_of(name)
+    assert detect(text.encode()) is Kind.TRANSCRIPT
+    assert told(judged(text)) == CAUSES[name]
+
+
+@pytest.mark.parametrize("name", [n for n in CAUSES if n not in ("silent", "led")])
+@pytest.mark.parametrize("paste", ["crlf", "quoted", "traced", "indented"])
+def test_it_is_read_as_it_is_pasted(name: str, paste: str) -> None:
+    text = text_of(name)
+    if paste == "crlf":
+        text = text.replace("\n", "\r\n")
+    elif paste == "quoted":
+        text = re.sub(r"(?m)^", "> ", text)
+    elif paste == "traced":
+        text = re.sub(r"(?m)^(?=[*<>{}] )", "20:22:17.123456 ", text)
+    else:
+        text = re.sub(r"(?m)^", "    ", text)
+    assert told(judged(text)) == CAUSES[name]
+
+
+def test_what_each_stage_showed() -> None:
+    (probe,) = probes_of(text_of("insecure"))
+    assert str(probe.endpoint) == "eu2-cloud.acronis.com:443"
+    assert [(a.address, a.condition) for a in probe.addresses] == [("203.0.113.7", Condition.MET)]
+    assert probe.tls is not None
+    leaf = probe.tls.end_entity
+    assert leaf is not None
+    assert str(leaf.subject) == "CN=eu2-cloud.acronis.com"
+    assert str(leaf.issuer).startswith("C=US, ST=California, L=Sunnyvale, O=Fortinet, OU=")
+    assert leaf.not_after is not None
+    assert probe.tls.version == "TLSv1.3"
+    assert probe.tls.client_certificate_requested is False
+    assert [v.code for v in probe.tls.verify] == [19]
+    (storage,) = probes_of(text_of("storage"))
+    assert storage.tls is not None
+    assert storage.tls.client_certificate_requested is True
+    assert storage.stage(Stage.HANDSHAKE).error == 116
+
+
+def test_a_refused_certificate_whose_issuer_is_not_shown_is_said_to_be_open() -> None:
+    for language, sentence in (
+        ("en", "who issued it is not in the text"),
+        ("ja", "発行元は文中にありません"),
+    ):
+        diagnosis = judged(text_of("untrusted"))
+        assert sentence in shown(diagnosis, language)
+        assert "openssl" in shown(diagnosis, language)
+    assert "Acronis' own CA" in shown(judged(text_of("storage-untrusted")))
+
+
+def test_no_login_of_a_proxy_is_told() -> None:
+    text = shown(judged(text_of("proxy-login")))
+    assert "proxy.example.org:3128" in text
+    assert "secret" not in text
+
+
+def test_roots_that_the_command_names_are_not_the_machines() -> None:
+    for text in (
+        text_of("trusted").replace("curl ", "curl --cacert corp.pem ", 1),
+        text_of("trusted").replace("/etc/ssl/certs", "/home/a"),
+    ):
+        assert told(judged(text)) == ("tls-intercepted", APPLIES)
+        assert "whose roots accepted" in shown(judged(text))
+    # Without the command the roots that it names itself tell.
+    without = re.sub(r"^\$ [^\n]*\n", "", text_of("trusted"))
+    assert told(judged(without))[0] == "intercepted-and-trusted-here"
+
+
+@pytest.mark.parametrize("option", ["--tls-max 1.1", "--tlsv1.3", "--ciphers AES128-SHA"])
+def test_who_narrows_his_own_hello_learns_nothing(option: str) -> None:
+    text = text_of("reset").replace("curl ", f"curl {option} ", 1)
+    assert told(judged(text)) == OPEN
+
+
+def test_every_run_of_a_text_is_one_observation() -> None:
+    names = ("refused", "insecure", "genuine", "proxy-forbids", "timeout", "dns")
+    whole = "\n".join(text_of(n) for n in names)
+    bare = "\n".join(re.sub(r"^\$ [^\n]*\n", "", text_of(n)) for n in names)
+    for text in (whole, bare):
+        found = [str(p.endpoint) for p in probes_of(text)]
+        assert found == [
+            "eu2-cloud.acronis.com:7770",
+            "eu2-cloud.acronis.com:443",
+            "eu2-cloud.acronis.com:8443",
+            "eu2-cloud.acronis.com:8443",
+            "eu2-cloud.acronis.com:8005",
+            "nothing.acronis.com:443",
+        ]
+
+
+ERROR = """\
+Error code: 307
+Module: 626
+Fields: {"$module":"isk_bundle_vsa64_26986","address":"eu2-cloud.acronis.com","port":"7770"}
+Message: Could not perform SSL_write() call:
+"""
+
+
+def test_it_is_joined_to_the_error_beside_it(tmp_path: Path) -> None:
+    diagnosis = judged(text_of("refused"), error=ERROR)
+    assert diagnosis.case.block is not None
+    assert told(diagnosis) == ("port-closed", APPLIES)
+    (tmp_path / "both.txt").write_text(ERROR + "\n" + text_of("refused"))
+    done = diagnoser("scan", "--offline", str(tmp_path / "both.txt"), expect=1)
+    assert "[port-closed, diagnosed]" in done.stdout
+    assert "Overview" not in done.stdout
+
+
+# --- texts of other versions and systems --------------------------------------------------------
+
+WINDOWS = """\
+C:\\> curl.exe -v https://eu2-cloud.acronis.com:8443/
+* Host eu2-cloud.acronis.com:8443 was resolved.
+* IPv6: (none)
+* IPv4: 203.0.113.7
+*   Trying 203.0.113.7:8443...
+* Connected to eu2-cloud.acronis.com (203.0.113.7) port 8443
+* schannel: disabled automatic use of client certificate
+* ALPN: curl offers http/1.1
+{told}
+* closing connection #0
+curl: ({code}) {said}
+"""
+FAILED_CONNECT = """\
+* Host eu2-cloud.acronis.com:8443 was resolved.
+* IPv6: 2001:db8::7
+* IPv4: 203.0.113.7
+*   Trying [2001:db8::7]:8443...
+* Immediate connect fail for 2001:db8::7: Network is unreachable
+*   Trying 203.0.113.7:8443...
+* connect to 203.0.113.7 port 8443 from 10.0.0.5 port 50312 failed: {reason}
+* Failed to connect to eu2-cloud.acronis.com port 8443 after 21043 ms: Could not connect to server
+* closing connection #0
+curl: (7) Failed to connect to eu2-cloud.acronis.com port 8443 after 21043 ms: Could not connect
+"""
+OLD = """\
+* About to connect() to eu2-cloud.acronis.com port 8443 (#0)
+*   Trying 203.0.113.7... {end}
+* couldn't connect to host
+* Closing connection #0
+curl: (7) couldn't connect to host
+"""
+
+
+def on_windows(code: int, said: str) -> str:
+    return WINDOWS.format(told=f"* {said}", code=code, said=said)
+
+
+UNTRUSTED = "schannel: SEC_E_UNTRUSTED_ROOT (0x80090325) - 信頼されていない機関によって"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "cause", "verify"),
+    [
+        (60, UNTRUSTED, OPEN, 27),
+        (77, f"schannel: next InitializeSecurityContext failed: {UNTRUSTED[10:]}", OPEN, 27),
+        (60, "schannel: SNI or certificate check failed: SEC_E_WRONG_PRINCIPAL (0x80090322) - x",
+         ("name-mismatch", SUSPECTED), 62),
+        (60, "schannel: next InitializeSecurityContext failed: SEC_E_CERT_EXPIRED (0x80090328)",
+         ("certificate-expired", SUSPECTED), 10),
+        (35, "schannel: next InitializeSecurityContext failed: CRYPT_E_REVOKED (0x80092010) - x",
+         ("certificate-revoked", SUSPECTED), 23),
+        (35, "schannel: next InitializeSecurityContext failed: CRYPT_E_NO_REVOCATION_CHECK "
+         "(0x80092012) - The revocation function was unable", OPEN, None),
+        (35, "schannel: next InitializeSecurityContext failed: Unknown error (0x80092013)",
+         OPEN, None),
+        (35, "schannel: failed to receive handshake, SSL/TLS connection failed",
+         ("handshake-blocked", SUSPECTED), None),
+        (35, "Recv failure: Connection was reset", ("handshake-blocked", SUSPECTED), None),
+    ],
+)  # fmt: skip
+def test_schannel_is_read_by_its_numbers(
+    code: int, said: str, cause: tuple[str, Standing | None], verify: int | None
+) -> None:
+    diagnosis = judged(on_windows(code, said))
+    assert told(diagnosis) == cause
+    (probe,) = diagnosis.case.probes
+    assert probe.tls is not None
+    assert [v.code for v in probe.tls.verify] == ([] if verify is None else [verify])
+    assert str(probe.endpoint) == "eu2-cloud.acronis.com:8443"
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("Connection refused", ("port-closed", APPLIES)),
+        ("Connection timed out", ("port-filtered", APPLIES)),
+        ("Timed out", ("port-filtered", APPLIES)),
+        ("Operation timed out", ("port-filtered", APPLIES)),
+        # The address that answered tells more than the family that this machine does not have.
+        ("No route to host", ("network-unreachable", APPLIES)),
+        ("Verbindungsaufbau abgelehnt", ("network-unreachable", APPLIES)),
+    ],
+)
+def test_a_connection_that_failed(reason: str, cause: tuple[str, Standing]) -> None:
+    assert told(judged(FAILED_CONNECT.format(reason=reason)))[0] in (cause[0], "none")
+    if reason != "Verbindungsaufbau abgelehnt":
+        assert told(judged(FAILED_CONNECT.format(reason=reason))) == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (OLD.format(end="Connection refused"), ("port-closed", SUSPECTED)),
+        (text_of("reset").replace("Recv failure: Connection reset by peer", "Unknown SSL protocol"
+         " error in connection to x:443").replace("OpenSSL SSL_connect", "x"), OPEN),
+        (re.sub(r"SSL_ERROR_SYSCALL in", "SSL_ERROR_SYSCALL, errno 104 in", text_of("closed")),
+         ("handshake-blocked", SUSPECTED)),
+        (text_of("proxy-login").replace("CONNECT tunnel failed, response 407",
+         "Received HTTP code 407 from proxy after CONNECT"),
+         ("proxy-authentication-required", APPLIES)),
+        (text_of("genuine").replace("matched cert's", "matches cert's"),
+         ("endpoint-healthy", SUSPECTED)),
+    ],
+)  # fmt: skip
+def test_older_and_newer_words(text: str, cause: tuple[str, Standing | None]) -> None:
+    assert told(judged(text)) == cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl: (60) SSL certificate problem: unable to get local issuer certificate\n",
+        "see `curl -v https://eu2-cloud.acronis.com/` and tell us\n",
+        "* first\n* second: Trying harder\n",
+        "2026-11-20 10:00:00 curl: (6) Could not resolve host\n",
+    ],
+)
+def test_what_names_no_endpoint_is_no_evidence(text: str) -> None:
+    assert probes_of(text) == ()
+
+
+def test_plain_http_says_nothing_of_tls() -> None:
+    text = text_of("refused").replace("https://", "http://")
+    assert told(judged(text)) == ("port-closed", APPLIES)
+    plain = """\
+$ curl -v http://eu2-cloud.acronis.com:8443/
+*   Trying 203.0.113.7:8443...
+* Connected to eu2-cloud.acronis.com (203.0.113.7) port 8443 (#0)
+> GET / HTTP/1.1
+> Host: eu2-cloud.acronis.com:8443
+>
+* Recv failure: Connection reset by peer
+curl: (56) Recv failure: Connection reset by peer
+"""
+    assert probes_of(plain) == ()
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_text_that_is_cut_anywhere_accuses_nobody_else(name: str) -> None:
+    text = text_of(name)
+    # Before the line of the verdict is read, a store that trusts the interceptor is not known.
+    whole = (told(judged(text))[0], *(["tls-intercepted"] if name == "trusted" else []))
+    for end in range(0, len(text), 97):
+        for case in join((), probes_of(text[:end])):
+            assert told(judge(case))[0] in (*whole, "none", "endpoint-healthy"), text[:end]
+
+
+BLANK = "*  issuer:" + " " * 4000 + "\n"
+
+
+@pytest.mark.parametrize(
+    "sign", ["*", " ", "* Trying 1", "curl -x http://", "> ", "0 ", "; CN=", BLANK]
+)
+def test_hostile_text_takes_bounded_time(sign: str) -> None:
+    text = text_of("insecure") + sign * (600_000 // len(sign)) + "\ncurl: (60) x\n"
+    started = datetime.now(UTC)
+    probes_of(text)
+    assert (datetime.now(UTC) - started).total_seconds() < 10
