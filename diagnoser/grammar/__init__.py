@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from diagnoser.errors import BlockSyntaxError
-from diagnoser.grammar import headlines
+from diagnoser.grammar import documents, headlines
 from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
@@ -156,14 +156,17 @@ def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
 
 
 def without_headlines(blocks: Sequence[ErrorBlock]) -> tuple[ErrorBlock, ...]:
-    """Drops a headline whose chain is spelt out further down: it is the same error."""
+    """Drops a headline whose chain is spelt out further down: it is the same error. So does a
+    document that gives only the combined code (the ``kbLink`` of an activity)."""
     kept: list[ErrorBlock] = []
     following: ErrorBlock | None = None
-    for block in reversed(blocks):
-        if block.form != headlines.NAME:
+    for index, block in reversed(list(enumerate(blocks))):
+        if not (block.form == headlines.NAME or documents.is_outline(block)):
             following = block
-        elif following is not None and _is_same_chain(block, following):
-            continue
+        else:
+            above = blocks[index - 1] if index and documents.is_outline(block) else None
+            if any(b is not None and _is_same_chain(block, b) for b in (following, above)):
+                continue
         kept.append(block)
     return tuple(reversed(kept))
 
