@@ -24,7 +24,7 @@ def join(
     that contradict each other are all kept.
 
     ``moved`` tells for each case whether a connection checker says anything about it. Checks
-    without an error become one case with the endpoints they name, to be probed.
+    without such an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
     for probe in probes:
@@ -44,7 +44,8 @@ def join(
                 # First, because the last row stands nearest to the root of the error.
                 known = (*recognised, *joined[index].recognised)
                 joined[index] = replace(joined[index], recognised=known)
-    elif checks and not joined:
+    elif checks and (not joined or not all(c.passed for c in checks)):
+        # What failed is told by itself where no error speaks of it; what passed proves nothing.
         joined.append(Case(block=None, endpoints=endpoints_of(checks)))
     return tuple(joined)
 
