@@ -37,17 +37,32 @@ def join(
             told = Evidence(ASSUMED, str(endpoint), _source(probe))
             endpoint = replace(endpoint, derivation=(*endpoint.derivation, told))
         joined[index] = _with_probe(joined[index], replace(probe, endpoint=endpoint))
-    recognised = recognise_checks(checks)
-    if recognised and any(moved):
-        for index, is_moved in enumerate(moved):
-            if is_moved:
-                # First, because the last row stands nearest to the root of the error.
-                known = (*recognised, *joined[index].recognised)
-                joined[index] = replace(joined[index], recognised=known)
-    elif checks and (not joined or not all(c.passed for c in checks)):
+    is_told = False
+    for index, is_moved in enumerate(moved):
+        rows = recognise_checks(_about(joined[index], checks)) if is_moved else ()
+        if rows:
+            # First, because the last row stands nearest to the root of the error.
+            joined[index] = replace(joined[index], recognised=(*rows, *joined[index].recognised))
+            is_told = True
+    if checks and not is_told and (not joined or not all(c.passed for c in checks)):
         # What failed is told by itself where no error speaks of it; what passed proves nothing.
         joined.append(Case(block=None, endpoints=endpoints_of(checks)))
     return tuple(joined)
+
+
+def _about(case: Case, checks: Sequence[Check]) -> Sequence[Check]:
+    """The checks that say something about ``case``: all that passed, or what failed at its port.
+
+    Where the error itself shows that a connection stood, none that failed: it was another one.
+    """
+    failed = [c for c in checks if not c.passed]
+    if not failed:
+        return checks
+    places = {e.host.lower() for e in case.endpoints} | {e.port for e in case.endpoints}
+    near = [c for c in failed if not places or not places.isdisjoint({c.host, c.port})]
+    suspects = {s for r in case.recognised for s in r.suspects}
+    named = {s for r in recognise_checks(near) for s in r.suspects}
+    return () if suspects and suspects.isdisjoint(named) else near
 
 
 def _source(probe: ProbeResult) -> str:
