@@ -545,6 +545,23 @@ def keys(*frames: ErrorFrame, text: str = "") -> list[str]:
         (frame(657, 18, "GET on 'x' failed with code 401."), "service-401", "account-refused"),
         (frame(309, 205), "crash", "not-network"),
         (frame(0x95, 0x505), "vss", "not-network"),
+        (frame(349, 1802, "Failed to create the shadow copy"), "shadow-copy", "not-network"),
+        (frame(16, 50248), "snapshot-16-50248", "not-network"),
+        (frame(149, 101, "The SnapAPI kernel module is not"), "kernel-module", "not-network"),
+        (frame(4, 23, "Failed to lock the file."), "file-lock", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147942403"})), "windows-not-found", "not-network"),
+        (frame(0, 65520, None, fields({"code": "0x80040154"})), "windows-class", "not-network"),
+        (frame(0, 65520, None, fields({"code": "0x8007048d"})), "windows-tape", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147943672"})), "windows-guests", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147943712"})), "windows-account", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147942453"})), "windows-share", "port-filtered"),
+        (
+            frame(
+                0, 401, 'Getting refresh token failed: {"error_description":"Failed to authorize"'
+            ),
+            "authorisation-refused",
+            "account-refused",
+        ),
         (
             frame(550, 6, "Could not resolve host: accountsrv.service.consul"),
             "internal-name",
