@@ -651,6 +651,28 @@ def test_licence_synchronisation_is_a_symptom_in_any_frame(message: str) -> None
         assert "licence-out-of-sync" in found.suspects
 
 
+@pytest.mark.parametrize(
+    ("message", "is_ours"),
+    [
+        ("Failed to synchronize the licenses of Head Office", True),
+        ("Head Office License Sync Failed", True),
+        ("Licence sync of Berlin Office failed", True),
+        ("Cyber Protect Home Office license synchronization failed", True),
+        ("Synchronizing Office licenses failed", False),
+        ("Failed To Synchronize Office Licenses", False),
+        ("Office license sync failed", False),
+        ("License sync: Office", False),
+        ("Lizenzen für Office konnten nicht synchronisiert werden", False),
+        ("Failed to sync the Microsoft Office licences", False),
+        ("Failed to sync Home Office 365 licences", False),
+        ("Office ライセンスの同期に失敗しました", False),
+    ],
+)
+def test_an_office_with_a_name_is_a_place(message: str, is_ours: bool) -> None:
+    found = recognise(block(frame(1, 1, message)))
+    assert any("licence-out-of-sync" in r.suspects for r in found) is is_ours
+
+
 def test_a_licence_headline_is_recognised_with_its_line() -> None:
     text = "ライセンスの同期\nError code: 307\n"
     found = recognise(
