@@ -18,6 +18,7 @@ from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.roster import FORMS
+from diagnoser.grammar.undressing import plain, undress, unescape
 from diagnoser.grammar.wrapping import unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
@@ -69,7 +70,32 @@ def read_blocks(
     ``may_be_wrapped``. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and
     more are listed as skipped.
     """
-    joined = unwrap(text) if may_be_wrapped else text
+    if not may_be_wrapped:
+        return _read(text, source, first_line)
+    bare = undress(text)
+    reading = _read_whole(bare, source, first_line) if bare is not text else None
+    if reading is None or not reading.blocks:
+        reading = _read_joined(text, source, first_line)
+    for reshape in (plain, unescape):
+        # A letter that is not seen, or an escape, may hide half of a chain.
+        if (other := reshape(bare)) is not bare:
+            inner = _read_whole(other, source, first_line)
+            reading = inner if _frames_of(inner) > _frames_of(reading) else reading
+    return reading
+
+
+def _frames_of(reading: Reading) -> int:
+    return sum(len(block.frames) for block in reading.blocks)
+
+
+def _read_whole(text: str, source: str, first_line: int) -> Reading:
+    """What was made of another text: nothing, if anything of it does not parse."""
+    reading = _read_joined(text, source, first_line)
+    return replace(reading, blocks=()) if reading.faults else reading
+
+
+def _read_joined(text: str, source: str, first_line: int) -> Reading:
+    joined = unwrap(text)
     if joined is not text:
         reading = _read(joined, source, first_line)
         # A fault shows the line that it is in as the reader has it.
