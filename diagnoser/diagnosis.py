@@ -263,6 +263,6 @@ def diagnose(
     are, nothing of them is probed again.
     """
     cases = group(open_case(e) for e in errors)
-    moved = [is_moved_by_checks(c, CAUSES) for c in cases]
+    moved = [is_moved_by_checks(c, CAUSES, is_only=len(cases) == 1) for c in cases]
     joined = join(cases, collected.probes, collected.checks, moved)
     return tuple(judge(c) for c in (*investigate(joined, inquiry), *collected.cases))

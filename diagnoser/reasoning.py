@@ -48,6 +48,8 @@ _CONNECTED = frozenset(
         "client-certificate-refused", "client-certificate-expired", "alert-received", "server-side",
     }
 )  # fmt: skip
+# What only the service itself says.
+_ANSWERED = frozenset({"server-side", "account-refused", "service-disabled"})
 _ABOUT_CERTIFICATES = (
     Category.MITM_CERTIFICATE,
     Category.CERTIFICATE,
@@ -87,7 +89,7 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
         identity, documentation = _identify(function)
 
         def decide(case: Case) -> Finding:
-            suspicion = suspicions(case, identity)
+            suspicion = _suspicions_of_the_way(case, identity)
             if not case.probes:
                 standing = Standing.SUSPECTED if suspicion else Standing.UNDECIDED
                 return Finding(standing, evidence_of(suspicion) or (unprobed(case),))
@@ -133,6 +135,17 @@ def _is_without_chain(case: Case) -> bool:
 def suspicions(case: Case, rule: str) -> tuple[Recognition, ...]:
     """The catalogue rows that fit the block and name ``rule`` as a possible cause."""
     return tuple(r for r in case.recognised if rule in r.suspects)
+
+
+def _suspicions_of_the_way(case: Case, rule: str) -> tuple[Recognition, ...]:
+    """The same for a cause on the way to the service. Where the root is known to be the service's
+    own answer, the way was good, whatever the frames above it may come from otherwise."""
+    root = of_root(case)
+    suspects = {s for r in root for s in r.suspects}
+    is_proven = any(r.proven and not r.wrapper for r in root)
+    if is_proven and suspects and suspects <= _ANSWERED:
+        return tuple(r for r in root if rule in r.suspects)
+    return suspicions(case, rule)
 
 
 def evidence_of(recognitions: tuple[Recognition, ...]) -> tuple[Evidence, ...]:

@@ -545,6 +545,23 @@ def keys(*frames: ErrorFrame, text: str = "") -> list[str]:
         (frame(657, 18, "GET on 'x' failed with code 401."), "service-401", "account-refused"),
         (frame(309, 205), "crash", "not-network"),
         (frame(0x95, 0x505), "vss", "not-network"),
+        (frame(349, 1802, "Failed to create the shadow copy"), "shadow-copy", "not-network"),
+        (frame(16, 50248), "snapshot-16-50248", "not-network"),
+        (frame(149, 101, "The SnapAPI kernel module is not"), "kernel-module", "not-network"),
+        (frame(4, 23, "Failed to lock the file."), "file-lock", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147942403"})), "windows-not-found", "not-network"),
+        (frame(0, 65520, None, fields({"code": "0x80040154"})), "windows-class", "not-network"),
+        (frame(0, 65520, None, fields({"code": "0x8007048d"})), "windows-tape", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147943672"})), "windows-guests", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147943712"})), "windows-account", "not-network"),
+        (frame(0, 65520, None, fields({"code": "2147942453"})), "windows-share", "port-filtered"),
+        (
+            frame(
+                0, 401, 'Getting refresh token failed: {"error_description":"Failed to authorize"'
+            ),
+            "authorisation-refused",
+            "account-refused",
+        ),
         (
             frame(550, 6, "Could not resolve host: accountsrv.service.consul"),
             "internal-name",
@@ -632,6 +649,28 @@ def test_licence_synchronisation_is_a_symptom_in_any_frame(message: str) -> None
         found = recognise(block(frame(module, code, message)))[0]
         assert found.symptom is Symptom.LICENCE_SYNC
         assert "licence-out-of-sync" in found.suspects
+
+
+@pytest.mark.parametrize(
+    ("message", "is_ours"),
+    [
+        ("Failed to synchronize the licenses of Head Office", True),
+        ("Head Office License Sync Failed", True),
+        ("Licence sync of Berlin Office failed", True),
+        ("Cyber Protect Home Office license synchronization failed", True),
+        ("Synchronizing Office licenses failed", False),
+        ("Failed To Synchronize Office Licenses", False),
+        ("Office license sync failed", False),
+        ("License sync: Office", False),
+        ("Lizenzen für Office konnten nicht synchronisiert werden", False),
+        ("Failed to sync the Microsoft Office licences", False),
+        ("Failed to sync Home Office 365 licences", False),
+        ("Office ライセンスの同期に失敗しました", False),
+    ],
+)
+def test_an_office_with_a_name_is_a_place(message: str, is_ours: bool) -> None:
+    found = recognise(block(frame(1, 1, message)))
+    assert any("licence-out-of-sync" in r.suspects for r in found) is is_ours
 
 
 def test_a_licence_headline_is_recognised_with_its_line() -> None:

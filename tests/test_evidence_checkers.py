@@ -152,6 +152,46 @@ def test_a_checker_does_not_change_what_is_proven_to_be_no_network_fault() -> No
     assert is_moved_by_checks(network, CAUSES) is True
 
 
+def test_of_several_errors_a_checker_is_about_those_that_speak_of_a_connection() -> None:
+    vague = make_case({"probed": False, "derived": False, "suspects": []})
+    disk = make_case({"probed": False, "derived": False, "suspects": ["not-network"]})
+    named = make_case({"probed": False, "suspects": []})
+    network = make_case({"probed": False, "derived": False, "suspects": ["port-filtered"]})
+    cases = (vague, disk, named, network)
+    moved = [is_moved_by_checks(c, CAUSES, is_only=False) for c in cases]
+    assert moved == [False, False, True, True]
+    assert is_moved_by_checks(vague, CAUSES)
+
+
+def test_a_failed_check_beside_other_errors_is_a_case_of_its_own() -> None:
+    disk = make_case({"probed": False, "suspects": ["not-network"], "proven": True})
+    failed = read_checks("Check for us5-cloud.acronis.com 8443 Failed", "checker.txt")
+    kept, told = join((disk,), (), failed, (False,))
+    assert kept == disk
+    assert [str(e) for e in told.endpoints] == ["us5-cloud.acronis.com:8443"]
+    assert join((disk,), (), read_checks(NEW, "checker.txt"), (False,)) == (disk,)
+
+
+@pytest.mark.parametrize(
+    ("case", "is_about"),
+    [
+        ({"endpoint": "baas-fes-us5.acronis.com:44445", "suspects": ["port-closed"]}, True),
+        ({"endpoint": "baas-fes-us5.acronis.com:44445", "suspects": []}, True),
+        ({"endpoint": "rs-us5-cloud.acronis.com:8443", "suspects": ["port-closed"]}, False),
+        # The far end answered with an alert: no port was closed.
+        ({"derived": False, "suspects": ["client-certificate-refused"]}, False),
+        ({"derived": False, "suspects": ["port-filtered", "server-side"]}, True),
+    ],
+)
+def test_what_failed_is_about_errors_at_its_port(case: dict[str, object], is_about: bool) -> None:
+    checks = read_checks('Failed to connect to host "203.0.113.9" via port 44445.', "checker.txt")
+    found, *others = join((make_case({"probed": False} | case),), (), checks, (True,))
+    assert any(r.table == "checkers" for r in found.recognised) is is_about
+    assert [str(e) for c in others for e in c.endpoints] == (
+        [] if is_about else ["203.0.113.9:44445"]
+    )
+
+
 def test_a_failed_check_is_a_suspicion_of_its_port_only() -> None:
     checks = read_checks("Check for us5-cloud.acronis.com 8443 Failed", "checker.txt")
     (found,) = recognise_checks(checks)

@@ -53,7 +53,7 @@ CAUSES = {
     "dns": ("name-lookup-failed", APPLIES),
     "reset": ("handshake-blocked", SUSPECTED),
     "closed": ("handshake-blocked", SUSPECTED),
-    "stalled": ("handshake-stalled", APPLIES),
+    "stalled": ("handshake-stalled", SUSPECTED),
     "plain": ("not-tls", APPLIES),
     "trusted": ("intercepted-and-trusted-here", APPLIES),
     "insecure": ("tls-intercepted", APPLIES),

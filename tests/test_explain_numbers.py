@@ -171,3 +171,18 @@ def test_the_law_of_a_rule_is_shown_in_every_language_without_marks(
     assert "Decided by: ECONNREFUSED" in shown
     assert "``" not in shown
     assert ("英語のみ" in shown) is (language == "ja")
+
+
+@pytest.mark.parametrize(
+    ("topic", "head"),
+    [("0x80070701", "Windows 0x80070701 (1793)"), ("2147749890", "Windows 0x80041002")],
+)
+def test_a_status_of_windows_is_no_number_of_an_agent(
+    topic: str, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for language in ("en", "ja"):
+        explain(topic, language)
+        page = capsys.readouterr().out
+        assert page.startswith(f"{head}\n")
+        assert f"certutil -error {head.split()[1]}" in page
+        assert "/" not in page

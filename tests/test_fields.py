@@ -159,7 +159,7 @@ def test_nesting_without_end_is_survived() -> None:
     for _ in range(200):
         link = LINK | {"suberror": link}
     chain = expand((_frame("httpBody", json.dumps({"origin": link})),))
-    assert len(chain.frames) < 20
+    assert len(chain.frames) <= 65
 
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

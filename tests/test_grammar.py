@@ -342,11 +342,40 @@ def test_what_is_no_error_gives_no_block(text: str) -> None:
         ("the console shows 0x01350016+0x02720133 today", "309/22 626/307"),
         ("Failed: 0x01990001+0x02720133 today", "409/1 626/307"),
         ("エラーコード：0x02720133", "626/307"),
+        ("Code d'erreur 0x01350016+0x00010424+0x000003F8", "309/22 1/1060 0/1016"),
     ],
 )
 def test_headlines(text: str, frames: str) -> None:
     (block,) = read_blocks(text, "x").blocks
     assert (block.form, names(block)) == ("headline", frames)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ("Error 0x640002: The credentials are incorrect.", "100/2"),
+        ("Dear all,\n\nError 0x26a001a: Random bytes generation failed\n\nThanks", "618/26"),
+        ("Registration: Error 0x3043d: Failed to connect to h.acronis.com:8443", "3/1085"),
+    ],
+)
+def test_one_line_with_a_number_that_the_catalogue_has_is_an_error(text: str, frame: str) -> None:
+    (block,) = read_blocks(text, "x").blocks
+    assert (block.form, names(block)) == ("piped", frame)
+    assert block.root.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error 0xa1006e: Failed to validate archive 'a'.",
+        "Error 0x80070005: Access is denied",
+        "Error 0x640002",
+        "Error 0x640002:",
+        "see Error 0x640002: it is about credentials",
+    ],
+)
+def test_other_lines_with_a_number_are_not(text: str) -> None:
+    assert read_blocks(text, "x").blocks == ()
 
 
 BLOCKS = (

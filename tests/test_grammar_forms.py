@@ -483,6 +483,73 @@ def test_a_pipe_block_that_is_cut_off_says_where(end: str, damage: str, fields: 
 
 # -- documents -----------------------------------------------------------------------------------
 
+CONSOLE = (SAMPLES / "document-console.json").read_text(encoding="utf-8")
+CONSOLE_CHAIN = "309/22 161/212 626/307"
+
+
+def test_a_console_gives_the_chain_with_combined_codes() -> None:
+    block = one(CONSOLE)
+    assert (names(block), block.damage) == (CONSOLE_CHAIN, ())
+    assert [f.message for f in block.frames] == [
+        "TOL: Failed to execute the command. Backing up",
+        "Failed to find archive 'srv-files'.",
+        "Could not perform SSL_write() call: ",
+    ]
+    assert block.root.line_info == "0x50e61e3e2e723ba3"
+    told = {f.key: f.value for f in block.root.fields}
+    assert (told["address"], told["port"], told["$line"]) == (
+        "rs-eu2-cloud.acronis.com", "8443", "158",
+    )  # fmt: skip
+    (endpoint,) = derive(block).endpoints
+    assert str(endpoint) == "rs-eu2-cloud.acronis.com:8443"
+
+
+def test_a_console_document_without_its_first_or_last_lines_keeps_the_chain() -> None:
+    lines = CONSOLE.split("\n")
+    below = next(n for n, x in enumerate(lines) if '"_src"' in x)
+    headless = read("\n".join(lines[below:]))
+    assert [(names(b), b.at.line) for b in headless] == [(CONSOLE_CHAIN, 1)]
+    after = next(n for n, x in enumerate(lines) if '"cause_str"' in x)
+    for cut in (lines[: after + 1], [*lines[:after], '            "cause_str": "Could not per']):
+        block = one("\n".join(cut))
+        assert (names(block), block.damage) == (CONSOLE_CHAIN, ("the document is cut off",))
+        assert block.root.message == "Could not perform SSL_write() call: "
+    # Texts stand behind the deeper links, so a cut in the chain takes those of the outer ones.
+    inside = next(n for n, x in enumerate(lines) if '"text": "Could' in x)
+    block = one("\n".join(lines[:inside]) + "\n\nThat is all I can paste here.\n")
+    assert (names(block), block.root.message) == (CONSOLE_CHAIN, None)
+    assert block.damage == ("the document is cut off",)
+
+
+def test_the_link_of_an_activity_and_its_chain_are_one_error() -> None:
+    link = '{"build": 20463, "serCode": "0x00A100D4+0x0000FFF0+0x80070032"}'
+    chain = (
+        '{"code": 10551508, "fields": {}, "suberror": {"code": 65520, "fields":'
+        ' {"code": 2147942450}, "suberror": {}, "text": "The request is not supported"},'
+        ' "text": "Failed to find archive."}'
+    )
+    for text in (f"kbLink\n\n{link}\n\norigin\n\n{chain}\n", f"{chain}\n\n{link}\n"):
+        block = one(text)
+        assert names(block) == "161/212 0/65520"
+        assert [(f.key, f.value) for f in block.root.fields] == [("code", "2147942450")]
+    alone = one(link)
+    assert (names(alone), alone.root.value("code")) == ("161/212 0/65520", "0x80070032")
+    assert alone.damage
+
+
+@pytest.mark.parametrize("links", [20, 200])
+def test_a_long_chain_in_a_document_keeps_what_it_can_hold(links: int) -> None:
+    text = '{"code":0,"suberror":{}}'
+    for number in range(links, 0, -1):
+        text = f'{{"code":{number + (309 << 16)},"fields":{{}},"suberror":{text}}}'
+    frames = one(text).frames
+    assert [f.code for f in frames[:links]] == list(range(1, min(links, 64) + 1))
+
+
+def test_what_only_looks_like_a_cut_off_document_is_none() -> None:
+    for text in ('{"suberror": x', '{"a": [1, 2}, "suberror": {', '"suberror": {'):
+        assert read_blocks(text, "x").blocks == ()
+
 
 @pytest.mark.parametrize("tag", ['"0x1"', '"0x1, k:\\\\a.cpp:88, F"', '""', "null", '"here"'])
 def test_documents_in_any_order_with_any_line_tag(tag: str) -> None:

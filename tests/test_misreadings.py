@@ -53,6 +53,9 @@ def test_a_text_without_an_error_is_no_binary_data(encoding: str) -> None:
         ("E02720133", "explain E02720133"),
         ("Error 0x2720133", "explain 0x2720133"),
         ("alert:48", "explain alert:48"),
+        ("Archive validation: Error 0xa1006e: Failed to validate archive 'a'.", "explain 0xa1006e"),
+        ("It says:\ncode: 44,695,553(0x02AA0001)\nWhat is it?", "explain 0x02AA0001"),
+        ("Windows error (0x80070701) the users account has expired", "explain 0x80070701"),
         ("curl: (60) SSL certificate problem: unable to get issuer\nMore: x", "explain curl:60"),
     ],
 )

@@ -74,6 +74,7 @@ __all__ = [
     "intermediates",
     "is_catalogued",
     "issuers",
+    "known_codes",
     "labels",
     "others",
     "port_row",
@@ -217,6 +218,14 @@ def errors() -> tuple[ErrorRow, ...]:
         if r.port is not None:
             _check_ports(where, r.port)
     return tuple(sorted(rows, key=lambda r: r.rank))
+
+
+@cache
+def known_codes() -> frozenset[int]:
+    """The combined codes that rows of the error table are about."""
+    return frozenset(
+        r.module << 16 | r.code for r in errors() if r.module is not None and r.code is not None
+    )
 
 
 @cache

@@ -25,6 +25,7 @@ _PACKED = re.compile(r"(?:0x|[EWI](?=[0-9A-Fa-f]{8}$))([0-9A-Fa-f]{1,8})|([0-9A-
 _MARKED = re.compile(r"``([^`]+)``")
 # HRESULT_FROM_WIN32 (winerror.h), and the numbers of WinHTTP and WinINet.
 _WIN32 = 0x8007
+_STATUS = 0x80000000
 _WINHTTP = range(12001, 12200)
 
 
@@ -74,7 +75,16 @@ def _codes(packed: int, is_told: bool, language: str) -> list[str]:
         *_windows(packed, words),
         *_with_code(packed, words),
     ]
+    if not pages and packed >= _STATUS:
+        pages = [_status(packed, words)]
     return pages or ([] if is_told else [_code(packed, language)])
+
+
+def _status(packed: int, words: Words) -> str:
+    """A status of Windows that the catalogue has no row for: no module is so large."""
+    low = f" ({packed & 0xFFFF})" if packed >> 16 == _WIN32 else ""
+    told = words.phrases["windows_status"].format(status=f"0x{packed:08x}")
+    return f"Windows 0x{packed:08x}{low}\n\n{told}\n"
 
 
 def _is_catalogued(packed: int) -> bool:

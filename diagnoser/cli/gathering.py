@@ -15,6 +15,7 @@ from diagnoser.cli.misreadings import explain_nothing
 from diagnoser.cli.scopes import Scope
 from diagnoser.cli.sweeping import Sweep
 from diagnoser.diagnosis import open_case
+from diagnoser.endpoints import read_sentences
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.evidence import (
     HEAD,
@@ -288,7 +289,10 @@ class Gathering:
             empty = InputError(f"{source.source} is empty", hint="paste the whole error block")
             self.faults.append(empty if pasted else explain_emptiness(source.source))
         elif not (reading.blocks or reading.faults or probes or checks):
-            self.faults.append(explain_nothing(text, source.source))
+            told = read_sentences(text, source.source) if errors else ()
+            self.sightings += [Sighting(block, 1, None, None, ()) for block in told]
+            if not told:
+                self.faults.append(explain_nothing(text, source.source))
 
 
 def _folder(source: str) -> str:

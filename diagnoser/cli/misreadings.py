@@ -11,9 +11,11 @@ from diagnoser.grammar import explain_absence
 
 _HEAD = 4096
 _LONGEST_CODE = 300
+# A few lines around a number, as people ask in a forum; a log is more.
+_LONGEST_TEXT = 1000
 _CONTROL = re.compile("[\x00-\x06\x0e-\x19\x1c-\x1f\x7f]")
 _CURL = re.compile(r"^curl: \((\d{1,3})\)", re.MULTILINE)
-_NUMBER = re.compile(r"(?<!\w)(?:0x[0-9A-Fa-f]{7,8}|[EW][0-9A-Fa-f]{8})(?!\w)")
+_NUMBER = re.compile(r"(?<!\w)(?:0x[0-9A-Fa-f]{5,8}|[EW][0-9A-Fa-f]{8})(?!\w)")
 # ``I01350016:`` in the head of an entry, or the level of the entry below its head.
 _INFORMATION = re.compile(
     r"\bI[0-9A-F]{8}:|^[ \t|]*trace level:[ \t]*(?:information|debug|verbose)", re.IGNORECASE
@@ -45,8 +47,11 @@ def _topic(text: str) -> str | None:
     if curl := _CURL.search(text):
         return f"curl:{curl[1]}"
     line = text.strip()
-    if not line or "\n" in line or len(line) > _LONGEST_CODE:
+    if not line or len(line) > _LONGEST_TEXT:
         return None
+    if "\n" in line or len(line) > _LONGEST_CODE:
+        number = None if _INFORMATION.search(line) else _NUMBER.search(line)
+        return number[0] if number else None
     from diagnoser.cli.explaining import parse_code  # noqa: PLC0415  (only for what is no error)
     from diagnoser.cli.numbers import explain_number  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ MOST_REFUSED = 100
 MOST_LINES = 400
 # Shorter lines were not wrapped: no mail client or terminal folds before this column.
 WRAP_WIDTH = 60
+_CLOSING = frozenset("'\")]>»”’")
 
 _HOST_FACTS = {
     "address": "field_address",
@@ -117,7 +118,7 @@ def heading(block: ErrorBlock) -> list[tuple[str, Location]]:
     """The lines above the first frame; all lines where the frames carry neither field nor message.
 
     The ends of a long line are left out where another follows or precedes: a host that was wrapped
-    there would be half of one.
+    there would be half of one, unless a quote or bracket closes behind it.
     """
     lines = block.text[:LONGEST_TEXT].splitlines()
     if any(f.fields or f.message for f in block.frames):
@@ -128,7 +129,8 @@ def heading(block: ErrorBlock) -> list[tuple[str, Location]]:
         before = lines[i - 1] if i else ""
         after = lines[i + 1].strip() if i + 1 < len(lines) else ""
         whole = _FIRST_WORD.sub("", line) if len(before) >= WRAP_WIDTH else line
-        whole = _LAST_WORD.sub("", whole) if after and len(line) >= WRAP_WIDTH else whole
+        is_open = len(line) >= WRAP_WIDTH and line.rstrip()[-1:] not in _CLOSING
+        whole = _LAST_WORD.sub("", whole) if after and is_open else whole
         if whole.strip():
             found.append((whole, replace(block.at, line=block.at.line + i)))
     return found

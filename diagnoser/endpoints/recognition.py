@@ -66,6 +66,11 @@ def row_of(frame: ErrorFrame) -> ErrorRow | None:
     return _fitting(frame, frame.fields, frame.message or "")
 
 
+def row_of_text(text: str) -> ErrorRow | None:
+    """The row that a text alone fits, without a number."""
+    return _fitting(None, (), text)
+
+
 def _rows_of(frame: ErrorFrame) -> tuple[ErrorRow, ...]:
     """What ``frame`` says, and the reason it gives, if there are two things in it."""
     row = row_of(frame)

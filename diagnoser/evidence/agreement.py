@@ -46,6 +46,9 @@ def _end_alike(one: ProbeResult, other: ProbeResult, stage: Stage) -> bool:
         return True
     if _is_unread(one, mine) or _is_unread(other, theirs):
         return True
+    if stage is Stage.CONNECT and (one.is_unopened or other.is_unopened):
+        # That it did not open is all that the one tells, and the other tells how.
+        return Condition.MET not in (mine.condition, theirs.condition)
     # Storage refuses a run without the agent's certificate and takes one with it.
     unasked = [p for p in (one, other) if p.tls and not p.tls.client_certificate_sent]
     refused = [

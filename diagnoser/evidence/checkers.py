@@ -237,11 +237,19 @@ def proving_command(checks: Sequence[Check]) -> str:
     return "openssl s_client -showcerts -connect HOST:PORT 2>&1"
 
 
-def is_moved_by_checks(case: Case, categories: dict[str, Category]) -> bool:
-    """Whether checks say anything about a case: not where its cause is proven to be no network."""
+def is_moved_by_checks(
+    case: Case, categories: dict[str, Category], *, is_only: bool = True
+) -> bool:
+    """Whether checks say anything about a case: not where its cause is proven to be no network.
+
+    Of several errors only those that speak of a connection, by the catalogue or by an endpoint: a
+    disk that is full beside a blocked port is not the port's doing.
+    """
     if case.block is None:
         return False
     proven = [r for r in case.recognised if r.proven and not r.wrapper and r.suspects]
-    if not proven:
-        return True
-    return any(categories.get(s) in _NETWORK for s in proven[-1].suspects)
+    if proven:
+        return any(categories.get(s) in _NETWORK for s in proven[-1].suspects)
+    suspects = {s for r in case.recognised for s in r.suspects}
+    speaks_of_network = any(categories.get(s) in _NETWORK for s in suspects)
+    return is_only or speaks_of_network or bool(case.endpoints)

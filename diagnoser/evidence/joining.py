@@ -35,7 +35,7 @@ def join(
     that contradict each other are all kept.
 
     ``moved`` tells for each case whether a connection checker says anything about it. Checks
-    without an error become one case with the endpoints they name, to be probed.
+    without such an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
     tested = {e.key for e in endpoints_of(checks)}
@@ -51,19 +51,40 @@ def join(
             facts = (*endpoint.derivation, *_reservations(probe), *told)
             own = replace(endpoint, derivation=facts)
             joined[index] = attach(joined[index], replace(probe, endpoint=own))
-    recognised = recognise_checks(checks)
-    if recognised and any(moved):
-        for index, is_moved in enumerate(moved):
-            if is_moved:
-                # First, because the last row stands nearest to the root of the error.
-                known = (*recognised, *joined[index].recognised)
-                joined[index] = replace(joined[index], recognised=known)
+    is_told = False
+    for index, is_moved in enumerate(moved):
+        rows = recognise_checks(_about(joined[index], checks)) if is_moved else ()
+        if rows:
+            # First, because the last row stands nearest to the root of the error.
+            joined[index] = replace(joined[index], recognised=(*rows, *joined[index].recognised))
+            is_told = True
+    if not is_told:
+        # What failed is told by itself where no error speaks of it; what passed proves nothing.
+        shown = {p.endpoint.key for c in joined for p in c.probes}
+        left = [c for c in checks if all(e.key not in shown for e in endpoints_of((c,)))]
+        if not all(c.passed for c in left):
+            joined.append(Case(block=None, endpoints=endpoints_of(left)))
     return tuple(joined)
 
 
 def _reservations(probe: ProbeResult) -> tuple[Evidence, ...]:
     """What has to be known of evidence wherever it is joined."""
     return tuple(e for e in probe.endpoint.derivation if e.fact in (ASKED_NAME, ASSUMED_TIME))
+
+
+def _about(case: Case, checks: Sequence[Check]) -> Sequence[Check]:
+    """The checks that say something about ``case``: all that passed, or what failed at its port.
+
+    Where the error itself shows that a connection stood, none that failed: it was another one.
+    """
+    failed = [c for c in checks if not c.passed]
+    if not failed:
+        return checks
+    places = {e.host.lower() for e in case.endpoints} | {e.port for e in case.endpoints}
+    near = [c for c in failed if not places or not places.isdisjoint({c.host, c.port})]
+    suspects = {s for r in case.recognised for s in r.suspects}
+    named = {s for r in recognise_checks(near) for s in r.suspects}
+    return () if suspects and suspects.isdisjoint(named) else near
 
 
 def _source(probe: ProbeResult) -> str:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from diagnoser.errors import BlockSyntaxError
-from diagnoser.grammar import headlines
+from diagnoser.grammar import documents, headlines
 from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.roster import FORMS
+from diagnoser.grammar.undressing import plain, undress, unescape
 from diagnoser.grammar.wrapping import unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
@@ -69,7 +70,32 @@ def read_blocks(
     ``may_be_wrapped``. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and
     more are listed as skipped.
     """
-    joined = unwrap(text) if may_be_wrapped else text
+    if not may_be_wrapped:
+        return _read(text, source, first_line)
+    bare = undress(text)
+    reading = _read_whole(bare, source, first_line) if bare is not text else None
+    if reading is None or not reading.blocks:
+        reading = _read_joined(text, source, first_line)
+    for reshape in (plain, unescape):
+        # A letter that is not seen, or an escape, may hide half of a chain.
+        if (other := reshape(bare)) is not bare:
+            inner = _read_whole(other, source, first_line)
+            reading = inner if _frames_of(inner) > _frames_of(reading) else reading
+    return reading
+
+
+def _frames_of(reading: Reading) -> int:
+    return sum(len(block.frames) for block in reading.blocks)
+
+
+def _read_whole(text: str, source: str, first_line: int) -> Reading:
+    """What was made of another text: nothing, if anything of it does not parse."""
+    reading = _read_joined(text, source, first_line)
+    return replace(reading, blocks=()) if reading.faults else reading
+
+
+def _read_joined(text: str, source: str, first_line: int) -> Reading:
+    joined = unwrap(text)
     if joined is not text:
         reading = _read(joined, source, first_line)
         # A fault shows the line that it is in as the reader has it.
@@ -156,14 +182,17 @@ def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
 
 
 def without_headlines(blocks: Sequence[ErrorBlock]) -> tuple[ErrorBlock, ...]:
-    """Drops a headline whose chain is spelt out further down: it is the same error."""
+    """Drops a headline whose chain is spelt out further down: it is the same error. So does a
+    document that gives only the combined code (the ``kbLink`` of an activity)."""
     kept: list[ErrorBlock] = []
     following: ErrorBlock | None = None
-    for block in reversed(blocks):
-        if block.form != headlines.NAME:
+    for index, block in reversed(list(enumerate(blocks))):
+        if not (block.form == headlines.NAME or documents.is_outline(block)):
             following = block
-        elif following is not None and _is_same_chain(block, following):
-            continue
+        else:
+            above = blocks[index - 1] if index and documents.is_outline(block) else None
+            if any(b is not None and _is_same_chain(block, b) for b in (following, above)):
+                continue
         kept.append(block)
     return tuple(reversed(kept))
 

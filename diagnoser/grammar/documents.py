@@ -3,25 +3,28 @@
 ::
 
     document = "{" … "origin" ":" link … [ "serCode" ":" string ] … "}"
+             / "{" … "_src" ":" link … "}"  /  link
     link     = see grammar.embedded
 
 JSON has its grammar of record in :mod:`json`; here is only where a document begins and what in it
-makes an error chain.
+makes an error chain. The documents of consoles are long, and a form cuts them off: what is whole
+up to there is read.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
-from diagnoser.grammar.forms import MAX_LINES, Framed
+from diagnoser.grammar.forms import MAX_FRAMES, MAX_LINES, Framed
 from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.values import Members, read_json, read_prefix
-from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
+from diagnoser.model import ErrorBlock, ErrorFrame, Field, Location, RawBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +32,30 @@ if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
 NAME = "document"
-ANCHORS = ('"origin"', '"serCode"')
-_MARK = re.compile(r'"(?:origin|serCode)"\s{0,8}:')
+# Every link has the second; other programs write "origin" often.
+ANCHORS = ('"serCode"', '"suberror"')
+_MARK = re.compile(r'"(?:origin|serCode|suberror)"\s{0,8}:')
+_LINK = re.compile(r'"(?:module|suberror)"\s{0,8}:')
 _BRACE = re.compile(r'\{(?=\s{0,8}")')
 _STAMP = re.compile(rf"\s{{0,8}}\[?(?P<stamp>{STAMP})")
 _TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_CLOSED_BY = {"{": "}", "[": "]"}
+# A string that does not end, or a value; and not words, which are no JSON.
+_BEGUN = re.compile(
+    r'\s*(?::\s*)?(?:"(?:[^"\\]|\\.)*\\?|-?[\d.]+|t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?)?\s*',
+    re.DOTALL,
+)
+_DEEPEST = 256
+_CUT_OFF = "the document is cut off"
+_OUTLINE = "only the combined code was pasted: fields and messages are missing"
 _HINT = 'paste the whole JSON document, from its first "{" to its last "}"'
 # A page of hostile braces must not be decoded from each of them: so many, and one more for every
 # thousand characters, each over no more than the longest document.
 _MAX_FAILURES = 500
 _LONGEST = 1_048_576
 ABOVE = 60
+_STATUS = 0x80000000
 
 
 def frame(page: Page) -> Iterator[Framed]:
@@ -67,7 +83,9 @@ def frame(page: Page) -> Iterator[Framed]:
                 yield _framed(page, start, end)
             break
         else:
-            if (cut := _cut_off(page, mark.start(), past, closed)) is not None:
+            cut = _cut_off(page, mark.start(), past, closed)
+            cut = cut or _headless(page, mark.start(), past, failed)
+            if cut is not None:
                 past = cut[1]
                 yield _framed(page, *cut)
 
@@ -102,7 +120,7 @@ def _cut_off(page: Page, mark: int, past: int, closed: set[int]) -> tuple[int, i
     What begins at one of ``closed`` ended above the mark.
     """
     index, _ = page.place(mark)
-    for above in range(index, max(-1, index - 4), -1):
+    for above in range(index, max(-1, index - ABOVE), -1):
         start = page.offset(above)
         if start < past or start in closed:
             return None
@@ -111,8 +129,24 @@ def _cut_off(page: Page, mark: int, past: int, closed: set[int]) -> tuple[int, i
             while end + 1 < min(len(page), index + MAX_LINES) and page.raw[end + 1].strip():
                 end += 1
             stop = page.offset(end) + len(page.raw[end])
-            has_module = page.text.find('"module"', start, stop) >= 0
-            return (start, stop) if has_module else None
+            return (start, stop) if _LINK.search(page.text, start, stop) else None
+    return None
+
+
+def _headless(page: Page, mark: int, past: int, failed: set[int]) -> tuple[int, int] | None:
+    """The innermost object around ``mark`` of a document whose first lines were not copied."""
+    index, _ = page.place(mark)
+    for above in range(index, max(-1, index - ABOVE), -1):
+        line = page.raw[above].rstrip()
+        start = page.offset(above) + len(line) - 1
+        if start < past or len(failed) >= _MAX_FAILURES + mark // 1000:
+            return None
+        if not line.endswith("{") or start in failed or start > mark:
+            continue
+        document, length = read_prefix(page.text[start : start + _LONGEST])
+        if start + length > mark and _chain(document, Location(page.source, 1)):
+            return start, start + length
+        failed.add(start)
     return None
 
 
@@ -120,9 +154,15 @@ def parse(block: RawBlock) -> ErrorBlock:
     """One document. Raises ``BlockSyntaxError``."""
     stamp = _STAMP.match(block.text)
     document = _document(block.text) if stamp else read_json(block.text)
+    damage: list[str] = []
+    if document is None and (whole := _up_to_the_cut(block.text)) is not None:
+        document = read_json(whole)
+        damage.append(_CUT_OFF)
     if not isinstance(document, Members):
         raise _refusal(block)
     frames = _chain(document, block.at)
+    if frames and all(f.message is None and f.line_info is None for f in frames):
+        damage.append(_OUTLINE)
     if not frames:
         raise _error(block, '"origin" with "module" and "code"', 0)
     return ErrorBlock(
@@ -132,7 +172,37 @@ def parse(block: RawBlock) -> ErrorBlock:
         at=block.at,
         text=block.text,
         occurred_at=iso_time(stamp["stamp"]) if stamp else None,
+        damage=tuple(damage),
     )
+
+
+def is_outline(block: ErrorBlock) -> bool:
+    """Whether a document gave the combined code of its chain and nothing of the links."""
+    return block.form == NAME and _OUTLINE in block.damage
+
+
+def _up_to_the_cut(text: str) -> str | None:
+    """A document that breaks off, closed behind its last whole member; ``None`` if it does not."""
+    opened: list[str] = []
+    kept: tuple[int, list[str]] | None = None
+    read = 0
+    for token in _TOKEN.finditer(text):
+        mark, read = token[0], token.end()
+        if mark in _CLOSED_BY:
+            opened.append(_CLOSED_BY[mark])
+            kept = (token.end(), opened[:])
+        elif mark in "}]":
+            if not opened or opened.pop() != mark:
+                return None
+            kept = (token.end(), opened[:])
+        elif mark == ",":
+            kept = (token.start(), opened[:])
+        if len(opened) > _DEEPEST:
+            return None
+    # What stands behind the cut must be the beginning of one member, or nothing.
+    if not opened or kept is None or not _BEGUN.fullmatch(text, max(read, kept[0])):
+        return None
+    return text[: kept[0]] + "".join(reversed(kept[1]))
 
 
 def _document(text: str) -> object:
@@ -156,11 +226,17 @@ def _by_terms(document: Members, at: Location) -> tuple[ErrorFrame, ...]:
     if not isinstance(combined, str):
         return ()
     fields = tuple(leaves(document, "", at))[:MAX_INNER]
-    terms = [int(t, 16) for t in _TERM.findall(combined)[:64]]
-    return tuple(
+    terms = [int(t, 16) for t in _TERM.findall(combined)[:MAX_FRAMES]]
+    # The last term may be a Windows status, as in a headline: a field of the link before it.
+    status = terms.pop() if len(terms) > 1 and terms[-1] >= _STATUS else None
+    frames = [
         ErrorFrame(t >> 16, t & 0xFFFF, None, () if i else fields, None, at)
         for i, t in enumerate(terms)
-    )
+    ]
+    if status is not None:
+        told = Field("code", f"0x{status:08x}", at)
+        frames[-1] = replace(frames[-1], fields=(*frames[-1].fields, told))
+    return tuple(frames)
 
 
 def _refusal(block: RawBlock) -> BlockSyntaxError:

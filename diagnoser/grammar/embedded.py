@@ -2,7 +2,9 @@
 
 A REST error is ``{"origin": link, "serCode": …}`` with
 ``link = {"module", "code", "text", "linetag", "fields": {…}, "suberror": link | null}``,
-outermost first: the same chain as that of a block, in another dress.
+outermost first: the same chain as that of a block, in another dress. Consoles since 2020 leave the
+module out and combine it with the code; the source is ``"src": {"file", "func", "line", "tag"}``,
+the end of the chain ``"suberror": {}``, and the chain stands at ``error/context/_src`` or alone.
 """
 
 from __future__ import annotations
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12
 MAX_INNER = 256
+# The longest chain seen in a document has 17 links; its last one is the cause.
+_MAX_LINKS = 64
+_SOURCE = "_src"
+_PLACES = ("file", "func", "line")
+# How deep in a document the chain may stand.
+_NEAR = 4
 # A path separator inside a document inside a string inside a document is four backslashes.
 _MAX_UNESCAPES = 3
 _ESCAPED = re.compile(r'\\(["\\/])')
@@ -101,10 +109,12 @@ def causes_of(document: object, path: str, at: Location) -> list[ErrorFrame]:
         return []
     frames: list[ErrorFrame] = []
     link, step = document.get("origin"), "origin"
-    if link is None and document.get("module") is not None:
+    if link is None:
+        link, step = _source_in(document), _SOURCE
+    if link is None and (document.get("module") or document.get("suberror")) is not None:
         link, step = document, ""
     way = f"{path}/{step}".strip("/")
-    while isinstance(link, Members) and len(frames) < MAX_DEPTH:
+    while isinstance(link, Members) and len(frames) < _MAX_LINKS:
         frame = _link(link, way, at)
         if frame is None:
             break
@@ -113,18 +123,34 @@ def causes_of(document: object, path: str, at: Location) -> list[ErrorFrame]:
     return frames
 
 
+def _source_in(document: Members, depth: int = 0) -> Members | None:
+    """The chain that a document carries in its context."""
+    for key, value in document if depth < _NEAR else ():
+        if isinstance(value, Members):
+            if key == _SOURCE:
+                return value
+            if (found := _source_in(value, depth + 1)) is not None:
+                return found
+    return None
+
+
 def _link(link: Members, way: str, at: Location) -> ErrorFrame | None:
     module, code = _number(link.get("module")), _number(link.get("code"))
     if code is None or (module is not None and module > 0xFFFF) or code > 0xFFFFFFFF:
         return None
     if code > 0xFFFF or module is None:
         module, code = code >> 16, code & 0xFFFF
-    text, tag = link.get("text"), link.get("linetag")
-    inner = tuple(leaves(link.get("fields"), f"{way}/fields", at))[:MAX_INNER]
+    text, source = link.get("text"), link.get("src")
+    tag = link.get("linetag") or link.get("lineTag")
+    inner = list(leaves(link.get("fields"), f"{way}/fields", at))[:MAX_INNER]
+    if isinstance(source, Members):
+        places = leaves(source, f"{way}/src", at)
+        inner += [replace(f, key=f"${f.key}") for f in places if f.key in _PLACES]
+        tag = source.get("tag")
     line_info = rendered(tag).partition(",")[0].strip() if isinstance(tag, str) else ""
     message = rendered(text) if isinstance(text, str) else None
     is_tag = _TAG.fullmatch(line_info) is not None
-    return ErrorFrame(module, code, line_info if is_tag else None, inner, message, at)
+    return ErrorFrame(module, code, line_info if is_tag else None, tuple(inner), message, at)
 
 
 def _number(value: object) -> int | None:

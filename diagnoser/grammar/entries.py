@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.catalog import known_codes
 from diagnoser.grammar.forms import MAX_LINES, Framed
 from diagnoser.grammar.moments import STAMP, begins_entry
 from diagnoser.model import Location, RawBlock
@@ -53,7 +54,8 @@ def frame(page: Page) -> Iterator[Framed]:
             continue
         entry = _ENTRY.match(line)
         below = _end(page, index + 1)
-        if entry is None and below == index + 1 and "|" not in line[hit.end() :]:
+        is_alone = entry is None and below == index + 1 and "|" not in line[hit.end() :]
+        if is_alone and not _is_whole(line, hit):
             continue
         end = below
         if (entry and entry["severity"] == "I") or int(hit["packed"], 16) == 0:
@@ -66,6 +68,13 @@ def _is_head(line: str, at: int) -> bool:
     """Whether an error may begin here: first in its line, or behind a bar, colon or bracket."""
     before = line[:at].rstrip()
     return not before or before[-1] in "|:]"
+
+
+def _is_whole(line: str, hit: re.Match[str]) -> bool:
+    """Whether a line alone is an error, as alerts and articles quote it: an agent's own number that
+    the catalogue has, and its message. Other programs write ``Error 0x…`` too."""
+    said = line[hit.end() :].lstrip()
+    return said.startswith(":") and len(said) > 1 and int(hit["packed"], 16) in known_codes()
 
 
 def _chains(page: Page, index: int, end: int) -> Iterator[Framed]:

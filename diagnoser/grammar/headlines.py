@@ -74,13 +74,9 @@ def frame(page: Page) -> Iterator[Framed]:
 
 
 @cache
-def _catalogued() -> tuple[frozenset[int], frozenset[int]]:
-    """The codes of module 0 and the modules that the catalogue has."""
-    rows = catalog.errors()
-    return (
-        frozenset(row.code for row in rows if row.module == 0 and row.code is not None),
-        frozenset(row.module for row in rows if row.module is not None),
-    )
+def _modules() -> frozenset[int]:
+    """The modules that the catalogue has."""
+    return frozenset(row.module for row in catalog.errors() if row.module is not None)
 
 
 def _is_of_agent(line: str) -> bool:
@@ -91,9 +87,10 @@ def _is_of_agent(line: str) -> bool:
         return False
     terms = [int(term, 16) for term in whole[0].split("+")]
     numbers = [term for term in terms if term < _STATUS]
-    known, modules = _catalogued()
+    modules, known = _modules(), catalog.known_codes()
+    # A link may have module 0 and any code; where nothing else is an agent's, the sum is not.
     if any(term >> 16 == 0 and term not in known for term in numbers):
-        return False
+        return len(terms) > 1 and any(term >> 16 and term in known for term in numbers)
     if len(terms) == 1 or _BESIDE.search(line) or whole[0] == line:
         return True
     return all(term >> 16 in modules for term in numbers)

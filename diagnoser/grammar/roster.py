@@ -150,7 +150,7 @@ FORMS: tuple[Form, ...] = (
     ),
     Form(
         documents.NAME,
-        'a JSON object with "origin" or "serCode"',
+        'a JSON object with "origin", "serCode" or "suberror"',
         documents.frame,
         documents.parse,
         "document-dns.json",

@@ -45,7 +45,7 @@ def _stated(case: Case, rule: str) -> Finding:
         standing = Standing.RULED_OUT if telling else Standing.UNDECIDED
         return Finding(standing, told)
     nearest = telling[-1] if telling else named[-1]
-    if nearest.proven and rule not in nearest.suspects:
+    if nearest.proven and nearest.suspects and rule not in nearest.suspects:
         # An outer frame is an effect; the root decides.
         return Finding(Standing.RULED_OUT, told)
     if states_alone(case, rule):

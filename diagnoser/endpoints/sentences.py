@@ -1,0 +1,80 @@
+"""A message without its block: the sentence that a console, an installer or a script shows.
+
+Consoles hide numbers and fields behind a link, so many send only the sentence. It is an error
+where the catalogue knows the very sentence from a vendor's text or a published case, or where it
+speaks of licences that are to be synchronised, or names Acronis; other programs have the same words
+("connection refused") for their own troubles. Only what was pasted or named by itself is asked:
+logs are full of sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from diagnoser import catalog
+from diagnoser.endpoints.recognition import row_of_text
+from diagnoser.model import ErrorBlock, ErrorFrame, Location, Symptom
+
+if TYPE_CHECKING:
+    from diagnoser.catalog import ErrorRow
+
+FORM = "sentence"
+DAMAGE = "only a message was pasted: its number and fields are missing"
+# The longest published is the traceback of a registration script, of some 20 lines.
+_LONGEST = 4000
+_MOST_LINES = 60
+_MOST = 8
+# Above this, two lines are no sentence that was wrapped.
+_WRAPPED = 400
+_OURS = re.compile(r"\bacronis\b", re.IGNORECASE)
+# What other programs print of their own connections.
+_THEIRS = re.compile(r"^\s*(?:curl: ?\(|wget: |ssh: |fatal: |E: |npm |pip )", re.MULTILINE)
+_NUMBER = re.compile(r"(?<!\w)0x([0-9A-Fa-f]{5,8})(?!\w)")
+_KANA = re.compile("[\u3041-\u30ff]")
+
+
+def read_sentences(text: str, source: str) -> tuple[ErrorBlock, ...]:
+    """The known messages of a short text that holds no error block, each once. Never raises."""
+    lines = text.strip().splitlines()
+    if len(text) > _LONGEST or len(lines) > _MOST_LINES or _THEIRS.search(text):
+        return ()
+    above = len(text) - len(text.lstrip())
+    first = text.count("\n", 0, above) + 1
+    is_ours = _OURS.search(text) is not None
+    found: dict[str, ErrorBlock] = {}
+    for index, line in enumerate(lines):
+        said = line.strip(" \t>|*•-")
+        row = row_of_text(said)
+        if row is not None and row.id not in found and _is_telling(row, is_ours):
+            found[row.id] = _block(text, said, Location(source, first + index), source)
+    if not found and len(lines) > 1 and len(text) <= _WRAPPED:
+        said = " ".join(line.strip(" \t>|") for line in lines)
+        row = row_of_text(said)
+        if row is not None and _is_telling(row, is_ours):
+            found[row.id] = _block(text, said, Location(source, first), source)
+    return tuple(found.values())[:_MOST]
+
+
+def _is_telling(row: ErrorRow, is_ours: bool) -> bool:
+    known = row.proven or row.symptom is Symptom.LICENCE_SYNC or is_ours
+    return known and bool(row.suspects)
+
+
+def _block(text: str, said: str, at: Location, source: str) -> ErrorBlock:
+    """One frame; with its number, where the sentence holds one that the catalogue has."""
+    numbers = [int(n, 16) for n in _NUMBER.findall(said)]
+    packed = next((n for n in numbers if n in catalog.known_codes()), None)
+    module, code = (None, None) if packed is None else divmod(packed, 0x10000)
+    return ErrorBlock(
+        form=FORM,
+        language="ja" if _KANA.search(said) else None,
+        frames=(
+            ErrorFrame(
+                module, code, None, (), said, at, symbol="message" if packed is None else None
+            ),
+        ),
+        at=Location(source, 1),
+        text=text,
+        damage=(DAMAGE,),
+    )
