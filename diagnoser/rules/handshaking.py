@@ -204,7 +204,8 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     if proofs := _name_proofs(probe):
         return Finding(Standing.APPLIES, shown + proofs)
     shown += _hints(probe)
-    doubtful = flow is None or _lost(flow) == "peer-is-silent"
+    answered = probe.tls is not None and bool(probe.tls.bytes_received)
+    doubtful = not answered and (flow is None or _lost(flow) == "peer-is-silent")
     if doubtful or _is_answered_by_turns(probe):
         return Finding(Standing.SUSPECTED, shown)
     return Finding(Standing.APPLIES, shown)
