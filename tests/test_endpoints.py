@@ -367,6 +367,11 @@ def test_half_a_wrapped_name_is_no_host() -> None:
         ({"address": "0x7f.1", "port": "443"}, "0x7f.1:443", "neither an address"),
         ({"address": "not a host", "port": "443"}, "not a host:443", "not a host name"),
         (
+            {"uri": "https-mail.example.com-EWS-Exchange.asmx"},
+            "https-mail.example.com-EWS-Exchange.asmx",
+            "not a host name",
+        ),
+        (
             {"address": "us5-cloud.acronis.com", "port": "0"},
             "us5-cloud.acronis.com:0",
             "1 to 65535",

@@ -175,7 +175,7 @@ def test_the_law_of_a_rule_is_shown_in_every_language_without_marks(
 
 @pytest.mark.parametrize(
     ("topic", "head"),
-    [("0x80070701", "Windows 0x80070701 (1793)"), ("2147749890", "Windows 0x80041002")],
+    [("0x80070718", "Windows 0x80070718 (1816)"), ("2147749890", "Windows 0x80041002")],
 )
 def test_a_status_of_windows_is_no_number_of_an_agent(
     topic: str, head: str, capsys: pytest.CaptureFixture[str]

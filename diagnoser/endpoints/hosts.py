@@ -51,6 +51,10 @@ def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
         return None
 
 
+# Ends of pages, no top-level domains: a URL whose slashes were replaced ends with one.
+_PAGES = frozenset({"aspx", "asmx", "htm", "html", "jsp", "php", "svc"})
+
+
 def _refuse_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
@@ -73,6 +77,8 @@ def _refuse_name(name: str) -> str | None:
         return "not a host name"
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         return "neither an address nor a host name"
+    if labels[-1] in _PAGES:
+        return "not a host name"
     if labels[-1] == "localhost" or name == "localhost.localdomain":
         return "a service of the machine itself, not reached over the network"
     return None
