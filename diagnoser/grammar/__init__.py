@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from operator import itemgetter
 
 from diagnoser.errors import BlockSyntaxError
@@ -17,8 +18,9 @@ from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
+from diagnoser.grammar.places import Places
 from diagnoser.grammar.roster import FORMS
-from diagnoser.grammar.wrapping import unwrap
+from diagnoser.grammar.wrapping import Unwrapped, unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
 
@@ -36,6 +38,8 @@ __all__ = [
 
 _PARSERS = {form.name: form.parse for form in FORMS}
 MAX_BLOCKS = 20_000
+_MOST_CUTS = 64
+_GOES_ON = "its last line may be wrapped, and what follows was not read with it"
 # An entry of a log farther above a block than so many characters says nothing of its time.
 NEAR = 512
 
@@ -69,24 +73,24 @@ def read_blocks(
     ``may_be_wrapped``. Time is linear in the text; at most ``MAX_BLOCKS`` blocks are parsed, and
     more are listed as skipped.
     """
-    joined = unwrap(text) if may_be_wrapped else text
-    if joined is not text:
-        reading = _read(joined, source, first_line)
+    unwrapped = unwrap(text) if may_be_wrapped else Unwrapped(text)
+    reading = _read(unwrapped, source, first_line)
+    if reading.faults and unwrapped.text is not text:
         # A fault shows the line that it is in as the reader has it.
-        if not reading.faults:
-            return reading
-    return _read(text, source, first_line)
+        reading = _read(Unwrapped(text), source, first_line)
+    return reading
 
 
-def _read(text: str, source: str, first_line: int) -> Reading:
-    page = Page(text, source)
+def _read(unwrapped: Unwrapped, source: str, first_line: int) -> Reading:
+    page = Page(unwrapped.text, source)
+    places = Places(unwrapped.places, first_line - 1)
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []
-    for count, raw in enumerate(_frames(page, skipped, first_line - 1)):
+    for count, raw in enumerate(_frames(page, skipped, first_line - 1, places)):
         if count == MAX_BLOCKS:
             reason = f"more than {MAX_BLOCKS} error blocks; the rest was not read"
-            skipped.append(Skipped(str(raw.at), reason))
+            skipped.append(Skipped(str(places.at(raw.at)), reason))
             break
         try:
             blocks.append(parse(raw))
@@ -94,13 +98,28 @@ def _read(text: str, source: str, first_line: int) -> Reading:
             faults.append(error)
     kept = without_headlines(blocks)
     moments = tuple(_moments(page, kept, first_line - 1))
+    if unwrapped.cuts or unwrapped.open_ends:
+        kept = tuple(_with_cuts(block, unwrapped, first_line) for block in kept)
+    if unwrapped.places:
+        kept = tuple(places.block(block) for block in kept)
     return Reading(kept, tuple(skipped), tuple(faults), moments)
+
+
+def _with_cuts(block: ErrorBlock, unwrapped: Unwrapped, first_line: int) -> ErrorBlock:
+    first = block.at.line - first_line
+    last = first + block.text.count("\n")
+    found = (cut for line in range(first, last + 1) for cut in unwrapped.cuts.get(line, ()))
+    cuts = tuple(islice(dict.fromkeys(found), _MOST_CUTS))
+    damage = (*block.damage, _GOES_ON) if last in unwrapped.open_ends else block.damage
+    return replace(block, cuts=cuts, damage=damage)
 
 
 def last_opening(text: str) -> int | None:
     """The index of the line that the last block of ``text`` begins with, or of one above it that
     tells what it is; ``None`` where no block stands above it."""
-    opened = [(b.at.line - 1, b.text.count("\n")) for b in _frames(Page(text, ""), [], 0)]
+    opened = [
+        (b.at.line - 1, b.text.count("\n")) for b in _frames(Page(text, ""), [], 0, Places((), 0))
+    ]
     if len(opened) < 2:
         return None
     (above, size), (last, _) = opened[-2:]
@@ -129,7 +148,7 @@ def _moment_above(page: Page, first: int, past: int, last: str | None) -> str | 
     return last
 
 
-def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
+def _frames(page: Page, skipped: list[Skipped], above: int, places: Places) -> list[RawBlock]:
     """The blocks of all forms in order; where they overlap, the one that begins first has it.
 
     ``above`` lines of the source stand above the page.
@@ -147,7 +166,7 @@ def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
         if first < end and rank != owner:
             if block is not None and framed.end > end:
                 reason = f"begins inside the {FORMS[owner].name} block above it"
-                skipped.append(Skipped(str(block.at), reason))
+                skipped.append(Skipped(str(places.at(block.at)), reason))
             continue
         end, owner = max(end, framed.end), rank
         if block is not None:
