@@ -252,11 +252,23 @@ class ErrorFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The end of a line and the beginning of the next, where a word may have been cut in two.
+
+    Neither half may be taken for the whole.
+    """
+
+    tail: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorBlock:
     """A parsed error: frames outermost effect first, root cause last; at least one frame.
 
     ``text`` is what was framed, ``language`` an ISO 639 code or ``None`` where only the shape was
     recognised, ``damage`` says in words what could not be read as it stood (cut off, broken JSON).
+    ``cuts`` are the places at which somebody may have wrapped its text inside a word.
     """
 
     form: str
@@ -266,6 +278,7 @@ class ErrorBlock:
     text: str
     damage: tuple[str, ...] = ()
     occurred_at: str | None = None
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def root(self) -> ErrorFrame:

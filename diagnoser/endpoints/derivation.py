@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
+from diagnoser.endpoints.halves import may_be_half
 from diagnoser.endpoints.hosts import Refused, read_address, read_host, read_port
 from diagnoser.endpoints.mentions import find
 from diagnoser.endpoints.recognition import port_of, recognise
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from diagnoser.model import ErrorBlock
 
 MOST_ENDPOINTS = 32
+_HALF = "the line ends there and may be wrapped: paste the text as it was logged"
 _CATALOGUE = "catalogue"
 _INFERRED = "catalogue (inferred)"
 
@@ -46,7 +48,7 @@ def derive(block: ErrorBlock) -> Derivation:
     """
     mentions = find(block)
     by_host: dict[str, list[_Named]] = {}
-    for named in _read(mentions):
+    for named in _read(block, mentions):
         by_host.setdefault(named.host, []).append(named)
     is_licence = any(r.symptom is Symptom.LICENCE_SYNC for r in recognise(block))
     endpoints: dict[tuple[str, int], Endpoint] = {}
@@ -63,10 +65,13 @@ def derive(block: ErrorBlock) -> Derivation:
     return Derivation(found[:MOST_ENDPOINTS], refused)
 
 
-def _read(mentions: Mentions) -> list[_Named]:
+def _read(block: ErrorBlock, mentions: Mentions) -> list[_Named]:
     """The mentions that are hosts, innermost first; the others are refused."""
     named = []
     for mention in sorted(mentions.found, key=lambda m: -m.depth):
+        if may_be_half(mention.host, mention.port, block):
+            mentions.refuse(mention.text, _HALF, mention.at)
+            continue
         try:
             host = read_host(mention.host)
             named.append(_Named(host, read_port(mention.port), mention))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from operator import itemgetter
 
 from diagnoser.errors import BlockSyntaxError
@@ -17,9 +18,10 @@ from diagnoser.grammar.absence import explain_absence
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
+from diagnoser.grammar.places import Places
 from diagnoser.grammar.roster import FORMS
-from diagnoser.grammar.undressing import plain, undress, unescape
-from diagnoser.grammar.wrapping import unwrap
+from diagnoser.grammar.undressing import plain, undress, unescape, unquote
+from diagnoser.grammar.wrapping import Unwrapped, unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
 
@@ -37,6 +39,8 @@ __all__ = [
 
 _PARSERS = {form.name: form.parse for form in FORMS}
 MAX_BLOCKS = 20_000
+_MOST_CUTS = 64
+_GOES_ON = "its last line may be wrapped, and what follows was not read with it"
 # An entry of a log farther above a block than so many characters says nothing of its time.
 NEAR = 512
 
@@ -71,13 +75,13 @@ def read_blocks(
     more are listed as skipped.
     """
     if not may_be_wrapped:
-        return _read(text, source, first_line)
+        return _read(Unwrapped(text), source, first_line)
     bare = undress(text)
     reading = _read_whole(bare, source, first_line) if bare is not text else None
     if reading is None or not reading.blocks:
         reading = _read_joined(text, source, first_line)
-    for reshape in (plain, unescape):
-        # A letter that is not seen, or an escape, may hide half of a chain.
+    for reshape in (plain, unquote, unescape):
+        # A letter that is not seen, a mark or an escape may hide half of a chain.
         if (other := reshape(bare)) is not bare:
             inner = _read_whole(other, source, first_line)
             reading = inner if _frames_of(inner) > _frames_of(reading) else reading
@@ -95,24 +99,24 @@ def _read_whole(text: str, source: str, first_line: int) -> Reading:
 
 
 def _read_joined(text: str, source: str, first_line: int) -> Reading:
-    joined = unwrap(text)
-    if joined is not text:
-        reading = _read(joined, source, first_line)
+    unwrapped = unwrap(text)
+    reading = _read(unwrapped, source, first_line)
+    if reading.faults and unwrapped.text is not text:
         # A fault shows the line that it is in as the reader has it.
-        if not reading.faults:
-            return reading
-    return _read(text, source, first_line)
+        reading = _read(Unwrapped(text), source, first_line)
+    return reading
 
 
-def _read(text: str, source: str, first_line: int) -> Reading:
-    page = Page(text, source)
+def _read(unwrapped: Unwrapped, source: str, first_line: int) -> Reading:
+    page = Page(unwrapped.text, source)
+    places = Places(unwrapped.places, first_line - 1)
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []
-    for count, raw in enumerate(_frames(page, skipped, first_line - 1)):
+    for count, raw in enumerate(_frames(page, skipped, first_line - 1, places)):
         if count == MAX_BLOCKS:
             reason = f"more than {MAX_BLOCKS} error blocks; the rest was not read"
-            skipped.append(Skipped(str(raw.at), reason))
+            skipped.append(Skipped(str(places.at(raw.at)), reason))
             break
         try:
             blocks.append(parse(raw))
@@ -120,13 +124,28 @@ def _read(text: str, source: str, first_line: int) -> Reading:
             faults.append(error)
     kept = without_headlines(blocks)
     moments = tuple(_moments(page, kept, first_line - 1))
+    if unwrapped.cuts or unwrapped.open_ends:
+        kept = tuple(_with_cuts(block, unwrapped, first_line) for block in kept)
+    if unwrapped.places:
+        kept = tuple(places.block(block) for block in kept)
     return Reading(kept, tuple(skipped), tuple(faults), moments)
+
+
+def _with_cuts(block: ErrorBlock, unwrapped: Unwrapped, first_line: int) -> ErrorBlock:
+    first = block.at.line - first_line
+    last = first + block.text.count("\n")
+    found = (cut for line in range(first, last + 1) for cut in unwrapped.cuts.get(line, ()))
+    cuts = tuple(islice(dict.fromkeys(found), _MOST_CUTS))
+    damage = (*block.damage, _GOES_ON) if last in unwrapped.open_ends else block.damage
+    return replace(block, cuts=cuts, damage=damage)
 
 
 def last_opening(text: str) -> int | None:
     """The index of the line that the last block of ``text`` begins with, or of one above it that
     tells what it is; ``None`` where no block stands above it."""
-    opened = [(b.at.line - 1, b.text.count("\n")) for b in _frames(Page(text, ""), [], 0)]
+    opened = [
+        (b.at.line - 1, b.text.count("\n")) for b in _frames(Page(text, ""), [], 0, Places((), 0))
+    ]
     if len(opened) < 2:
         return None
     (above, size), (last, _) = opened[-2:]
@@ -155,7 +174,7 @@ def _moment_above(page: Page, first: int, past: int, last: str | None) -> str | 
     return last
 
 
-def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
+def _frames(page: Page, skipped: list[Skipped], above: int, places: Places) -> list[RawBlock]:
     """The blocks of all forms in order; where they overlap, the one that begins first has it.
 
     ``above`` lines of the source stand above the page.
@@ -173,7 +192,7 @@ def _frames(page: Page, skipped: list[Skipped], above: int) -> list[RawBlock]:
         if first < end and rank != owner:
             if block is not None and framed.end > end:
                 reason = f"begins inside the {FORMS[owner].name} block above it"
-                skipped.append(Skipped(str(block.at), reason))
+                skipped.append(Skipped(str(places.at(block.at)), reason))
             continue
         end, owner = max(end, framed.end), rank
         if block is not None:

@@ -36,6 +36,8 @@ LEADING = rf"(?:{_LEADING})\s{{0,2}}:"
 KNOWN = rf"(?:{_LEADING}|\$module)\s{{0,2}}:"
 PAIR = r"[$\w][\w .$()/-]{0,60}?\s{0,2}:(?!//)"
 _KNOWN = re.compile(KNOWN)
+# Lines that a message, or a path, may be wrapped to.
+_WRAPPED = 3
 _PAIR = re.compile(PAIR)
 # Where another chain begins in one line: "… Details: <GUID>: Error 0x…"
 _GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}:\s?"
@@ -95,7 +97,7 @@ def _end(page: Page, at: int) -> int:
     """The index behind the last line of the block whose head stands just above ``at``."""
     limit = min(len(page), at + MAX_LINES)
     start = at
-    has_bars = page.line(at).startswith("|") or page.line(at + 1).startswith("|")
+    has_bars = _lines_to_bar(page, at) is not None
     belongs = _belongs_with_bars if has_bars else _belongs_bare
     while at < limit and (step := belongs(page, at, is_first=at == start)):
         at += step
@@ -105,9 +107,19 @@ def _end(page: Page, at: int) -> int:
 def _belongs_with_bars(page: Page, at: int, *, is_first: bool) -> int:
     """How many lines from ``at`` go on with the block: bars, and what was wrapped between bars."""
     del is_first
-    if page.line(at).startswith("|"):
-        return 1
-    return 2 if page.line(at + 1).startswith("|") and not begins_entry(page.line(at)) else 0
+    count = _lines_to_bar(page, at)
+    return 0 if count is None else count + 1
+
+
+def _lines_to_bar(page: Page, at: int) -> int | None:
+    """How many lines something was wrapped to that ends above a bar; ``None`` where none comes."""
+    for count in range(_WRAPPED + 1):
+        line = page.line(at + count)
+        if line.startswith("|"):
+            return count
+        if not line or begins_entry(line) or HIT.match(line):
+            return None
+    return None
 
 
 def _belongs_bare(page: Page, at: int, *, is_first: bool) -> int:

@@ -38,7 +38,8 @@ _ENTITY = re.compile(r"&(?:quot|lt|gt|amp|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5})
 _XML_LOG = re.compile(r"<(?:log|event)\s")
 _FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
-_BULLET = re.compile(r"^[ \t>\u00a0]{0,12}(?:[-–*•·][ \u00a0]|>[ \u00a0]?)")
+_BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
+_QUOTES = re.compile(r"^[ \t\u00a0]{0,12}(?:>[ \u00a0]?){1,12}")
 _CELL = re.compile(r'\{""[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
 _CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)', re.MULTILINE)
@@ -77,6 +78,20 @@ def unescape(text: str) -> str:
     if len(text) > _LARGEST or len(_FEED.findall(text)) < 2:
         return text
     return _with_blanks("".join(_parts(text)))
+
+
+def unquote(text: str) -> str:
+    """``text`` without the marks of a quoted mail, if nearly all lines have one: most forms are
+    read with them, a document is not."""
+    lines = text.split("\n")
+    told = [line for line in lines if line.strip()]
+    if len(text) > _LARGEST or sum(map(_is_quoted, told)) * 5 < len(told) * 4:
+        return text
+    return "\n".join(_QUOTES.sub("", line) for line in lines)
+
+
+def _is_quoted(line: str) -> bool:
+    return _QUOTES.match(line) is not None
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -16,8 +16,9 @@ class Members(list[tuple[str, object]]):
         return next((value for name, value in reversed(self) if name == key), None)
 
 
+# Not strict: a text in it may have been wrapped.
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str
+    object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str, strict=False
 )
 
 

@@ -1,11 +1,12 @@
-"""Joins what mail clients, terminals and ``fold`` made of errors that stand on one line.
+"""Joins what mail clients, terminals and ``fold`` made of errors.
 
-A pipe block on one line, a flattened block and a line of a session are nothing without their line.
-Where such a line was wrapped it is put together again, and the lines that it was wrapped to are
-left empty, so that every place below stays. How it was wrapped is told by all its lines:
+Where all lines of a text tell how it was wrapped (see ``widths``), it is put together as a whole,
+and what is read in it gets back its places. Where they do not, only what is nothing without its
+line is: a pipe block on one line, a flattened block, a session. How those were wrapped is told by
+their own lines:
 
 - some end with a blank: ``fold -s``, which cuts long words too;
-- all but the last are of one length, and no line of the text goes on before that: a terminal;
+- all but the last are of one length, and a number is cut at their end: a terminal;
 - each could not have taken the first word of the next: a mail client, which ate the blanks.
 
 Anything else is left as it is: half a host name would be another host.
@@ -14,37 +15,52 @@ Anything else is left as it is: half a host name would be another host.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
-from diagnoser.grammar.lexicon import LABELLED, NUMBER, SEPARATOR, Part, code_anchor, parts_of
+from diagnoser.grammar.lexicon import LABELLED, NUMBER, Part, code_anchor, parts_of
 from diagnoser.grammar.moments import begins_entry
 from diagnoser.grammar.sessions import is_whole
+from diagnoser.grammar.widths import (
+    HALF,
+    NARROW,
+    REST,
+    WIDE,
+    How,
+    Width,
+    all_unquoted,
+    cut_between,
+    first_word,
+    goes_on,
+    joint,
+    keeps_lines,
+    may_go_on,
+    opens,
+    unquoted,
+    width_of,
+)
 from diagnoser.reading.framing import BLANKS, clean_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from diagnoser.model import Cut
 
 _MOST_LINES = 60
 _MOST_UNITS = 500
 _LARGEST = 1 << 20
+_MOST_JOINED = 2000
 _NEAR = 12
-# Narrower is no page, wider is no line that anybody wraps.
-_NARROW, _WIDE = 40, 250
-_LONG_PARTS = frozenset({Part.FIELDS, Part.MESSAGE})
-# So many different lines of the greatest length are no accident.
-_FULL = 3
-_QUOTE = re.compile(r"[> \t\u00a0]*>[ \u00a0]?")
 # A bar behind the number, on its line or on the next but not first in it: one line holds the block.
 _FOLDED = re.compile(
     r"(?:[Ee]rror|[Ff]ehler)(?:[ \u00a0]|[ \u00a0]?\n[> \t]{0,16})0x[0-9a-fA-F]{1,8}"
     r"[^\n|]{0,500}(?:\n[> \t]{0,16}[^\n|\s>][^\n|]{0,500})?\|"
 )
-_MODULE_ENDS = re.compile(r"\$module\s{0,2}:\s{0,2}\S+\s*\Z")
+_MODULE_ENDS = re.compile(r"\$module\s{0,2}:\s{0,2}[^\s|]+\s*\Z")
 _CLIENT = re.compile("cl#")
-# A number that no mail client takes apart.
-_HALF, _REST = re.compile(r"0x[0-9a-fA-F]{0,7}\Z"), re.compile(r"[0-9a-fA-F]{1,8}(?![\w])")
 _DOCUMENT = re.compile(r'"(?:origin|serCode)"')
 # A line of JSON that does not end as one.
 _JSON_LINE = re.compile(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
@@ -52,31 +68,75 @@ _JSON_LINE = re.compile(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
 _STRING = re.compile(
     r'(?<!\\)"(?:[^"\\\n]|\\.){0,2000}(?:\n(?:[^"\\\n]|\\.){0,2000}){0,40}"', re.DOTALL
 )
-_WORD = re.compile(r"\S*")
 
 
-def unwrap(text: str) -> str:
-    """``text`` with wrapped errors on one line again; mostly ``text`` itself."""
-    if len(text) > _LARGEST or not any(pattern.search(text) for pattern, _ in _patterns()):
-        return text
-    lines = (_with_whole_strings(text) if _DOCUMENT.search(text) else text).split("\n")
-    found = list(_units("\n".join(lines), lines))
-    width = _terminal(lines)
-    # A line that goes on before it is full was wrapped at a blank, and so were the others.
-    if any(len(part) < (width or 0) for _, parts in found for part in parts[:-1]):
-        width = None
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """A text with wrapped errors on one line again; mostly the text itself.
+
+    ``cuts`` says of its lines (from 0) where in or below them a word may have been cut in two;
+    ``places`` has the line of the original that each began at, ``open_ends`` the lines that may go
+    on in the next.
+    """
+
+    text: str
+    cuts: Mapping[int, tuple[Cut, ...]] = field(default_factory=dict)
+    places: Sequence[int] = ()
+    open_ends: frozenset[int] = frozenset()
+
+
+def unwrap(text: str) -> Unwrapped:
+    """``text`` put together as far as that is sure."""
+    if len(text) > _LARGEST:
+        return Unwrapped(text)
+    lines = text.split("\n")
+    count = len(lines)
+    width = width_of(lines)
+    cuts: dict[int, list[Cut]] = {}
+    is_known = width.how in (How.CUT, How.FOLDED)
+    has_documents = _DOCUMENT.search(text) is not None
+    if has_documents and not is_known:
+        lines = _with_whole_strings(lines)
+    if any(pattern.search(text) for pattern, _ in _patterns()):
+        _join_units(lines, width, cuts)
+    open_ends: frozenset[int] = frozenset()
+    if width.how is How.LEFT and NARROW <= width.columns <= WIDE:
+        _note_cuts(lines, width.columns, cuts)
+        open_ends = _open_ends(lines, width.columns)
+    lines, places = _joined(lines, width)
+    if has_documents and is_known:
+        # What is left are breaks that JSON does not allow, and quote marks.
+        lines = _with_whole_strings(lines)
+    joined = "\n".join(lines)
+    found: dict[int, list[Cut]] = {}
+    for line, some in cuts.items():
+        found.setdefault(bisect_right(places, line) - 1, []).extend(some)
+    return Unwrapped(
+        text if joined == text else joined,
+        {line: tuple(some) for line, some in found.items()},
+        places if len(places) < count else (),
+        frozenset(bisect_right(places, line) - 1 for line in open_ends),
+    )
+
+
+def _join_units(lines: list[str], width: Width, cuts: dict[int, list[Cut]]) -> None:
+    """Joins the errors that stand on one line."""
     past = 0
-    for first, parts in found:
+    for first, parts in list(_units("\n".join(lines), lines)):
         if first < past:
             continue
         whole = rejoin(parts, width)
-        if whole is not None:
-            lines[first : first + len(parts)] = [whole] + [""] * (len(parts) - 1)
-            past = first + len(parts)
-    if width is not None:
-        _join_parts(lines, width)
-    joined = "\n".join(lines)
-    return text if joined == text else joined
+        if whole is None:
+            continue
+        lines[first : first + len(parts)] = [whole] + [""] * (len(parts) - 1)
+        past = first + len(parts)
+        # Lines of words are of several lengths.
+        if width.how is How.LEFT and len({len(part) for part in parts[:-1]}) == 1:
+            found = [
+                cut for one, other in pairwise(parts)
+                if len(one) == width.columns and (cut := cut_between(one, other)) is not None
+            ]  # fmt: skip
+            cuts.setdefault(first, []).extend(found)
 
 
 def _units(text: str, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -85,49 +145,58 @@ def _units(text: str, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     for first, is_piped in _openings(text, lines):
         end = _end(lines, first, is_piped=is_piped)
         if end - first > 1:
-            yield first, [_unquoted(line) for line in lines[first:end]]
+            yield first, [unquoted(line) for line in lines[first:end]]
             tried += 1
         if tried >= _MOST_UNITS:
             return
 
 
-def _terminal(lines: list[str]) -> int | None:
-    """The width that a whole text was wrapped to, letter by letter, if that is sure."""
-    bare = {_unquoted(line) for line in lines}
-    width = max(map(len, bare))
-    full = sum(len(line) == width for line in bare)
-    return width if _NARROW <= width <= _WIDE and full >= _FULL else None
-
-
-def _join_parts(lines: list[str], width: int) -> None:
-    """Joins the fields and messages of labelled blocks: half of a host name in them would be
-    another host."""
-    past = 0
-    for first in range(len(lines)):
-        bare = [_unquoted(lines[first])]
-        if first < past or len(bare[0]) != width or not _part_of(bare[0]) & _LONG_PARTS:
-            continue
-        past = first + 1
-        while past < len(lines) and len(bare[-1]) == width:
-            following = _unquoted(lines[past])
-            if not following.strip() or _part_of(following) or SEPARATOR.fullmatch(following):
+def _joined(lines: list[str], width: Width) -> tuple[list[str], list[int]]:
+    """The lines of a text of which it is sure how it was wrapped, as they were before, and the
+    line that each begins at."""
+    bare = all_unquoted(lines)
+    measured = lines if width.quoted else bare
+    found, places = [], []
+    first, is_left = 0, False
+    while first < len(lines):
+        whole, last = [lines[first]], first
+        line = bare[first]
+        if not line.strip(BLANKS) or opens(line):
+            is_left = width.how is How.FLOWED and keeps_lines(line)
+        while not is_left and last < min(len(lines) - 1, first + _MOST_JOINED):
+            following = bare[last + 1]
+            between = joint(line, following, len(measured[last]), width)
+            if between is None:
                 break
-            bare.append(following)
-            past += 1
-        lines[first:past] = ["".join(bare)] + [""] * (len(bare) - 1)
+            last += 1
+            whole += [between, following]
+            line = following
+        found.append("".join(whole))
+        places.append(first)
+        first = last + 1
+    return found, places
 
 
-def _part_of(line: str) -> frozenset[Part]:
-    """What a line begins with the label of."""
-    found = LABELLED.fullmatch(clean_line(line))
-    return parts_of(found["label"]) if found is not None else frozenset()
+def _open_ends(lines: list[str], columns: int) -> frozenset[int]:
+    bare = all_unquoted(lines)
+    return frozenset(i for i in range(len(bare) - 1) if may_go_on(bare, i, columns))
 
 
-def _with_whole_strings(text: str) -> str:
+def _note_cuts(lines: list[str], columns: int, cuts: dict[int, list[Cut]]) -> None:
+    """Notes where lines of the greatest length may go on in the next."""
+    bare = all_unquoted(lines)
+    for index in range(len(bare) - 1):
+        if len(bare[index]) == columns and goes_on(bare, index):
+            cut = cut_between(bare[index], bare[index + 1])
+            if cut is not None:
+                cuts.setdefault(index, []).append(cut)
+
+
+def _with_whole_strings(lines: list[str]) -> list[str]:
     """Without quote marks before JSON documents, and with the line breaks inside their strings
     behind them, so that lines stay. A document begins a line and ends above a blank one
     or the next entry."""
-    lines, past = text.split("\n"), 0
+    text, lines, past = "\n".join(lines), [*lines], 0
     for match in islice(_DOCUMENT.finditer(text), _MOST_UNITS):
         hit = text.count("\n", 0, match.start())
         if hit < past:
@@ -144,13 +213,13 @@ def _with_whole_strings(text: str) -> str:
                 break
             past += 1
         if _opens_object(lines[first]):
-            document = [_unquoted(line) for line in lines[first:past]]
+            document = [unquoted(line) for line in lines[first:past]]
             lines[first:past] = _joined_strings(document).split("\n")
-    return "\n".join(lines)
+    return lines
 
 
 def _opens_object(line: str) -> bool:
-    return _unquoted(line).lstrip().startswith("{")
+    return unquoted(line).lstrip().startswith("{")
 
 
 def _joined_strings(lines: list[str]) -> str:
@@ -161,50 +230,54 @@ def _joined_strings(lines: list[str]) -> str:
         length = match.start() - (text.rfind("\n", 0, match.start()) + 1) + len(first)
         for line in rest:
             cut = first.endswith(" ") or length == width
-            first += _unquoted(line) if cut else f" {_unquoted(line)}"
+            first += unquoted(line) if cut else f" {unquoted(line)}"
             length = len(line)
         return first + "\n" * len(rest)
 
     return _STRING.sub(whole, text)
 
 
-def rejoin(lines: list[str], terminal: int | None = None) -> str | None:
+def rejoin(lines: list[str], width: Width | None = None) -> str | None:
     """Wrapped lines as the one that they were; ``None`` where they do not look wrapped.
 
-    ``terminal`` is the width that the whole text was surely wrapped to, letter by letter.
+    ``width`` is what is known of the text that they stand in.
     """
     *body, last = lines
     longest = max(map(len, body))
-    if not _NARROW <= longest <= _WIDE:
+    if width is not None and width.how is How.CUT:
+        return _glued(lines, width.columns)
+    if not NARROW <= longest <= WIDE:
         return None
     if any(line.endswith(" ") for line in body):
         # What ends without one was cut in a word, and so is full.
-        width = max(len(line.rstrip(" ")) for line in lines)
+        room = max(len(line.rstrip(" ")) for line in lines)
         full = all(
-            len(one) + (len(_first_word(other)) if one.endswith(" ") else 0) >= width
+            len(one) + (len(first_word(other)) if one.endswith(" ") else 0) >= room
             for one, other in pairwise(lines)
         )
         return "".join(lines) if full else None
     if len({len(line) for line in body}) == 1 and len(last) <= longest:
-        in_number = any(_HALF.search(one) and _REST.match(other) for one, other in pairwise(lines))
-        if in_number or longest == terminal:
+        in_number = any(HALF.search(one) and REST.match(other) for one, other in pairwise(lines))
+        if in_number:
             return "".join(lines)
     # A word that is too long for any line stands by itself.
-    width = max((len(line) for line in lines if " " in line), default=0)
-    if any(len(one) + 1 + len(_first_word(other)) <= width for one, other in pairwise(lines)):
+    room = max((len(line) for line in lines if " " in line), default=0)
+    if any(len(one) + 1 + len(first_word(other)) <= room for one, other in pairwise(lines)):
         return None
     joined, glued = " ".join(lines), "".join(lines)
     return glued if is_whole(glued) and not is_whole(joined) else joined
 
 
-def _first_word(line: str) -> str:
-    found = _WORD.match(line)
-    return found[0] if found else ""
-
-
-def _unquoted(line: str) -> str:
-    quote = _QUOTE.match(line)
-    return line[quote.end() :] if quote else line
+def _glued(lines: list[str], columns: int) -> str | None:
+    """Lines that were cut at a column, the last of which may be any other text's first."""
+    *body, last = lines
+    if any(not 0 <= columns - len(line) <= 1 for line in body):
+        return None
+    dropped = (
+        " " if len(one) < columns and not other.startswith(" ") else ""
+        for one, other in pairwise(lines)
+    )
+    return "".join(one + blank for one, blank in zip(body, dropped, strict=True)) + last
 
 
 def _openings(text: str, lines: list[str]) -> Iterator[tuple[int, bool]]:
@@ -260,7 +333,7 @@ def _end(lines: list[str], first: int, *, is_piped: bool) -> int:
         line = clean_line(lines[end])
         if not line.strip(BLANKS) or begins_entry(line):
             break
-        if is_piped and "|" not in line and _MODULE_ENDS.search(lines[end - 1][-_WIDE:]):
+        if is_piped and "|" not in line and _MODULE_ENDS.search(lines[end - 1][-WIDE:]):
             break
         if not is_piped and _is_code_line(lines[end]):
             return first

@@ -1,0 +1,48 @@
+"""Gives what was read in a text whose lines were joined the lines that it has in the original."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from diagnoser.model import ErrorBlock, Location
+
+
+class Places:
+    """``table`` has the line, from 0, at which each line of the joined text began.
+
+    ``above`` lines of the source stand above the text.
+    """
+
+    def __init__(self, table: Sequence[int], above: int) -> None:
+        self._table, self._above = table, above
+
+    def at(self, place: Location) -> Location:
+        """A place in the joined text as one of the original."""
+        index = place.line - 1 - self._above
+        if not 0 <= index < len(self._table):
+            return place
+        return replace(place, line=self._table[index] + 1 + self._above)
+
+    def block(self, block: ErrorBlock) -> ErrorBlock:
+        """A block with all its places; its text gets as many lines as it had."""
+        frames = tuple(
+            replace(
+                frame,
+                at=self.at(frame.at),
+                fields=tuple(replace(field, at=self.at(field.at)) for field in frame.fields),
+            )
+            for frame in block.frames
+        )
+        first = block.at.line - 1 - self._above
+        lines = block.text.split("\n")
+        joined = self._table[first : first + len(lines)]
+        gaps = [b - a for a, b in pairwise(joined)]
+        text = "".join(
+            line + "\n" * gap for line, gap in zip(lines, [*gaps, 0], strict=False)
+        )  # fmt: skip
+        return replace(block, at=self.at(block.at), frames=frames, text=text)

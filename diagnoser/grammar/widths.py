@@ -1,0 +1,325 @@
+"""How a whole text was wrapped, told by all its lines, and its lines put together again.
+
+A line *goes on* where the next is no beginning of anything: no entry, label, bar or separator.
+
+- *Cut*: lines that go on are as long as the longest, letter by letter, as terminals do it. Several
+  different ones are no accident, nor is one that ends inside a number, a host or a JSON string.
+- *Folded*: lines that go on end with a blank and had no room for the next word (``fold -s``); a
+  word that is longer than a line is cut.
+- *Flowed*: lines that go on had no room for the next word, and the blank is gone (mail clients).
+
+Where a text may be cut and that is not sure, its lines are left, and the two halves of what may
+have been one word are kept as a :class:`~diagnoser.model.Cut`: nobody may take one for the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from diagnoser.grammar.entries import KNOWN
+from diagnoser.grammar.lexicon import LABELLED, SEPARATOR, Part, parts_of
+from diagnoser.grammar.moments import STAMP, begins_entry
+from diagnoser.model import Cut
+from diagnoser.reading.framing import BLANKS, clean_line
+
+# Narrower is no page, wider is no line that anybody wraps.
+NARROW, WIDE = 40, 250
+# Words leave up to so much of the last columns empty.
+_LEAST = NARROW - 10
+# So many different lines of the greatest length are no accident; two, if no other line goes on.
+_SURE, _NEARLY = 3, 2
+_QUOTE = re.compile(r"[> \t\u00a0]*>[ \u00a0]?")
+_DIGITS = re.compile(r"\d+")
+_WORD = re.compile(r"\S*")
+_LAST = re.compile(r"\S*\Z")
+_OPENS = re.compile(r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x")
+# A number that no mail client takes apart, and what follows.
+HALF = re.compile(r"(?:0x|error:)[0-9a-fA-F]{0,15}\Z")
+_ZERO, _HEX = re.compile(r"(?<![\w.])0\Z"), re.compile(r"x[0-9a-fA-F]{1,16}\b")
+REST = re.compile(
+    r"(?=[a-fA-F]{0,15}\d)[0-9a-fA-F]{1,16}(?!\w)|[0-9a-fA-F]{1,8}(?!\w)(?=[:,)|]|\Z)"
+)
+_HOSTS = re.compile(r"[\w.-]{1,200}\.acronis\.(?:com|cloud)(?![\w-])")
+_FILE = re.compile(r"(?<![A-Za-z])[A-Za-z]:[/\\][^\s:]{1,200}\.\w{1,4}:\d")
+_MAY_GO_ON, _MAY_COME = re.compile(r"[\w.:/@\[%-]\Z"), re.compile(r"[\w.:/@\[%-]")
+_HOST_LIKE = re.compile("[.:]")
+_SCHEME = re.compile(r"\bhttps?://\w", re.IGNORECASE)
+_HOST_GOES_ON = re.compile(r"[.:-]?\w")
+_OPEN_URL = re.compile(r"://[\w-]{0,60}\Z")
+_MARK = re.compile(r'\\.|"')
+# What a line may hold that is only the beginning of something, and what it is the beginning of.
+_ENTRY = re.compile(rf"{STAMP}\s{{1,8}}\d{{1,10}}\s{{1,8}}[IWE][0-9A-Fa-f]{{8}}:")
+_FIELD = re.compile(rf"(?:\|\s?){{0,4}}{KNOWN}")
+_WORD_OF_NUMBER = re.compile(r"(?:(?:\A|[^\w.])(?:[Ee]rror|[Ff]ehler)|\b[Tt]ag =)\Z")
+_NUMBER = re.compile(r" ?0x[0-9a-fA-F]{1,16}\b")
+_PAIR = re.compile(r"\s*[$\w][\w $-]{0,30}:\s")
+_OBJECT = re.compile(r"\{\s?[\"']")
+_SHOWN = 253
+_SEEN = 200
+
+
+class How(Enum):
+    """What was done to the lines of a text."""
+
+    LEFT = "left"
+    CUT = "cut"
+    FOLDED = "folded"
+    FLOWED = "flowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How a text was wrapped, and the greatest length of a line. ``LEFT``: that is not sure.
+
+    ``quoted`` says that the marks of a mail that answers count.
+    """
+
+    how: How
+    columns: int
+    quoted: bool = False
+
+
+def unquoted(line: str) -> str:
+    """A line without the marks of a mail that answers."""
+    quote = _QUOTE.match(line)
+    return line[quote.end() :] if quote else line
+
+
+def all_unquoted(lines: list[str]) -> list[str]:
+    """Lines without the marks of a mail; one alone may be the rest of a line of XML."""
+    marked = [False, *(_QUOTE.match(line) is not None for line in lines), False]
+    return [
+        unquoted(line) if here and (above or below) else line
+        for line, above, here, below in zip(lines, marked, marked[1:], marked[2:], strict=False)
+    ]
+
+
+def first_word(line: str) -> str:
+    """What a line begins with up to a blank; nothing where that is a blank."""
+    found = _WORD.match(line)
+    return found[0] if found else ""
+
+
+def cut_between(line: str, following: str) -> Cut | None:
+    """What may be a host or an address that goes over the end of a line; ``None`` where it is
+    sure that a word ends there."""
+    last = _LAST.search(line[-_SHOWN:])
+    tail, head = last[0] if last else "", first_word(following[:_SHOWN])
+    if not (_MAY_GO_ON.search(tail) and _MAY_COME.match(head) and _HOST_LIKE.search(tail + head)):
+        return None
+    return None if tail[-1] == "." and head[0].isupper() else Cut(tail, head)
+
+
+def may_go_on(lines: list[str], index: int, columns: int) -> bool:
+    """Whether a line had no room for the next word, and rather ends in the midst of something
+    than as its writer wanted."""
+    line, following = lines[index].rstrip(BLANKS), lines[index + 1].lstrip(BLANKS)
+    return (
+        len(line) >= NARROW
+        and goes_on(lines, index)
+        and len(line) + 1 + len(first_word(following)) > columns
+        and line[-1] not in ".!?\"'\u3002)}>;"
+        and not following[0].isupper()
+    )
+
+
+def width_of(lines: list[str]) -> Width:
+    """How ``lines`` were wrapped: before somebody quoted them, or after."""
+    bare = all_unquoted(lines)
+    found = _width_of(bare, bare)
+    if found.how is not How.CUT and bare != lines:
+        quoted = _width_of(lines, bare)
+        if quoted.how is How.CUT:
+            return Width(quoted.how, quoted.columns, quoted=True)
+    return found
+
+
+def _width_of(lines: list[str], bare: list[str]) -> Width:
+    columns = max(map(len, lines))
+    on = [i for i in range(len(lines) - 1) if goes_on(bare, i) or _breaks(bare, i)]
+    if _LEAST <= columns <= WIDE and _is_folded(bare, on):
+        return Width(How.FOLDED, columns)
+    full = _full(lines, bare, columns, on) if NARROW <= columns <= WIDE else []
+    different = {_DIGITS.sub("0", lines[i]) for i in full}
+    # A terminal may drop a blank at the end of a line.
+    short = [i for i in on if len(lines[i]) < columns - 1 and not _PAIR.match(bare[i + 1])]
+    if (
+        (len(different) >= _NEARLY and not short)
+        or (len(different) >= _SURE and not _are_flowed(bare, on))
+        or any(_is_cut(bare[i], bare[i + 1]) for i in full)
+    ):
+        return Width(How.CUT, columns)
+    if _are_flowed(bare, on):
+        return Width(How.FLOWED, _room(bare))
+    return Width(How.LEFT, columns)
+
+
+def _full(lines: list[str], bare: list[str], columns: int, on: list[int]) -> list[int]:
+    """Lines of the greatest length that go on, and those that one of these goes on in."""
+    going, full = set(on), list[int]()
+    for i in range(len(lines) - 1):
+        is_next = bool(full) and full[-1] == i - 1 and bare[i + 1].strip(BLANKS) != ""
+        if len(lines[i]) == columns and (i in going or is_next):
+            full.append(i)
+    return full
+
+
+def _breaks(lines: list[str], index: int) -> bool:
+    """Whether a line begins with the blank that the one above it was cut before."""
+    line, following = lines[index], lines[index + 1]
+    return following[:1] == " " and bool(following[1:2].strip()) and line[:1].strip() != ""
+
+
+def goes_on(lines: list[str], index: int) -> bool:
+    """Whether the line below the one at ``index`` is the beginning of nothing."""
+    following = lines[index + 1]
+    return bool(following.strip(BLANKS)) and not opens(following) and not _is_indented(following)
+
+
+def _is_indented(line: str) -> bool:
+    return line[:1] == "\t" or line[:2] == "  "
+
+
+def joint(line: str, following: str, length: int, width: Width) -> str | None:
+    """What stood between a line and the next if they were one; ``None`` if they were not.
+
+    Both are without quote marks; ``length`` is that of the line as ``width`` counts it.
+    """
+    room = width.columns - length
+    if not following.strip(BLANKS):
+        # Blanks that were behind the last word.
+        return "" if following and width.how is How.CUT and room == 0 else None
+    if _is_beginning(line.rstrip(BLANKS), following):
+        return "" if line.endswith(" ") or following[0] == " " else " "
+    if width.how is How.CUT:
+        is_inside = line.endswith(" ") or following[0] == " "
+        if room > 1 or begins_entry(following) or _is_indented(following):
+            return None
+        if opens(following) and not is_inside:
+            return None
+        if room == 1:
+            return None if following[0] == " " else " "
+        return ""
+    if width.how is How.FOLDED:
+        if line.endswith(" "):
+            fits = len(first_word(following)) < room
+            return None if fits or begins_entry(following) else ""
+        is_cut = room == 0 and " " not in line and not opens(following)
+        return "" if is_cut else None
+    if opens(following) or _is_indented(following):
+        return None
+    if width.how is How.FLOWED and len(first_word(following)) + 1 > room:
+        return None if _PAIR.match(line) and _PAIR.match(following) else " "
+    if not _lacks_end(line):
+        return None
+    return "" if room == 0 and line[-1].isalnum() and following[0].isalnum() else " "
+
+
+def keeps_lines(line: str) -> bool:
+    """Whether a line begins what is read with the lines below it anyway: the message of a labelled
+    block, and its fields in JSON."""
+    found = LABELLED.match(clean_line(line[:_SEEN]))
+    if found is None:
+        return False
+    parts = parts_of(found["label"])
+    return Part.MESSAGE in parts or (Part.FIELDS in parts and found["value"][:1] == "{")
+
+
+def _lacks_end(line: str) -> bool:
+    """Whether a part of a labelled block goes on below: nothing else may stand there."""
+    found = LABELLED.match(clean_line(line[:_SEEN]))
+    if found is None or line.rstrip(BLANKS)[-1:] == ",":
+        return False
+    parts, value = parts_of(found["label"]), found["value"]
+    is_pairs = Part.FIELDS in parts and bool(value) and value[0] not in "{\"'["
+    return is_pairs or (Part.LINE in parts and "," in value)
+
+
+def _is_beginning(line: str, following: str) -> bool:
+    """Whether a line is nothing without the next, however it came to be by itself."""
+    if len(line) > WIDE:
+        return False
+    if _OBJECT.match(following):
+        found = LABELLED.fullmatch(clean_line(line))
+        return found is not None and not found["value"]
+    if _NUMBER.match(following):
+        return _WORD_OF_NUMBER.search(line[-8:]) is not None
+    if _ENTRY.fullmatch(line):
+        return not begins_entry(following)
+    return _FIELD.fullmatch(line) is not None and not (_PAIR.match(following) or opens(following))
+
+
+def _is_folded(lines: list[str], on: list[int]) -> bool:
+    width = max(len(line.rstrip(" ")) for line in lines)
+    blank = [i for i in on if lines[i].endswith(" ")]
+    longest = max(map(len, lines))
+    # A word is cut where it is alone in its line.
+    full = [lines[i] for i in on if len(lines[i]) == longest and not lines[i].endswith(" ")]
+    return (
+        bool(blank)
+        and all(len(lines[i]) + len(first_word(lines[i + 1])) >= width for i in blank)
+        and not any(" " in line for line in full)
+    )
+
+
+def _room(lines: list[str]) -> int:
+    """The greatest length of a line of words: one that is too long for any stands by itself."""
+    return max((len(line) for line in lines if " " in line.strip(" ")), default=0)
+
+
+def _are_flowed(lines: list[str], on: list[int]) -> bool:
+    """Whether lines that go on were full of words, and few to the very column; those that were
+    not may end a paragraph."""
+    room = _room(lines)
+    if not _LEAST <= room <= WIDE:
+        return False
+    on = [i for i in on if " " in lines[i] or len(lines[i]) > NARROW]
+    full = [i for i in on if len(lines[i]) + 1 + len(first_word(lines[i + 1])) > room]
+    ends = [i for i in sorted(set(on) - set(full)) if not _PAIR.match(lines[i + 1])]
+    different = {_DIGITS.sub("0", lines[i]) for i in full if " " in lines[i]}
+    return (
+        len(different) >= _SURE
+        and len(full) >= 2 * len(ends)
+        and 2 * sum(len(lines[i]) == room for i in full) <= len(full)
+    )
+
+
+def _is_cut(line: str, following: str) -> bool:
+    """Whether a word surely goes over the end of a line."""
+    if HALF.search(line[-20:]) and REST.match(following):
+        return True
+    if _ZERO.search(line[-2:]) and _HEX.match(following):
+        return True
+    last = _LAST.search(line[-_SHOWN:])
+    tail, head = last[0] if last else "", first_word(following[:_SHOWN])
+    if not tail or not head:
+        return False
+    if _OPEN_URL.search(tail) and _HOST_GOES_ON.match(following):
+        return True
+    word, at = tail + head, len(tail)
+    hosts = (f for f in _HOSTS.finditer(word) if "." in tail[f.start() :])
+    if any(
+        f.start() < at < f.end() for f in (*hosts, *_FILE.finditer(word), *_SCHEME.finditer(word))
+    ):
+        return True
+    return _ends_in_string(line, head)
+
+
+def _ends_in_string(line: str, head: str) -> bool:
+    """Whether an object of JSON that begins in the line is cut inside a name or a word."""
+    at = line.find('{"')
+    if at < 0:
+        return False
+    quotes = [mark.start() for mark in _MARK.finditer(line, at) if mark[0] == '"']
+    return len(quotes) % 2 == 1 and '"' in head and " " not in line[quotes[-1] :]
+
+
+def opens(line: str) -> bool:
+    """Whether something begins with a line: an entry, a part of a block, a bar, a separator."""
+    bare = clean_line(line[:_SEEN])
+    if begins_entry(bare) or _OPENS.match(bare) or SEPARATOR.fullmatch(bare):
+        return True
+    found = LABELLED.match(bare)
+    return found is not None and bool(parts_of(found["label"]))
