@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from diagnoser.catalog import Words
+from diagnoser.health import answers_by_turns, is_healthy
 from diagnoser.model import (
     ASKED_NAME,
     ASSUMED,
@@ -24,7 +25,6 @@ from diagnoser.model import (
 )
 from diagnoser.reasoning import narrowed
 from diagnoser.reports.phrasing import ending, stage_word, translated
-from diagnoser.scrutiny import answers_by_turns, is_healthy
 
 _MOST_SEEN = 6
 # How an attempt ends that the next one need not end with.

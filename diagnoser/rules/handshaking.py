@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diagnoser import catalog
+from diagnoser.health import OLD_VERSIONS, hangs_up_unasked
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     Category,
@@ -19,7 +20,6 @@ from diagnoser.model import (
     Transport,
 )
 from diagnoser.reasoning import by_condition, fact, met_facts, narrowed, probe_rule
-from diagnoser.scrutiny import OLD_VERSIONS, hangs_up_unasked
 from diagnoser.tls_numbers import PROTOCOL_VERSION
 
 # The hellos that name the host in one piece, as the first one did.

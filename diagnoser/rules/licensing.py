@@ -6,6 +6,7 @@ of licences. With a failed handshake that failure is the cause, and licence sync
 
 from __future__ import annotations
 
+from diagnoser.health import are_healthy, is_healthy
 from diagnoser.model import Case, Category, Evidence, Finding, Role, Standing, Symptom
 from diagnoser.reasoning import (
     blames_untested_proxy,
@@ -15,7 +16,6 @@ from diagnoser.reasoning import (
     states_alone,
     suspicions,
 )
-from diagnoser.scrutiny import are_healthy, is_healthy
 
 _MANAGEMENT_PORTS = frozenset({443, 8443})
 

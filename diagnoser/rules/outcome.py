@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diagnoser.health import are_healthy, is_healthy, opens
 from diagnoser.model import (
     Case,
     Category,
@@ -16,7 +17,7 @@ from diagnoser.model import (
     Transport,
 )
 from diagnoser.reasoning import blames_untested_proxy, case_rule, fact, unprobed
-from diagnoser.scrutiny import are_healthy, is_healthy, opens, scrutinise
+from diagnoser.scrutiny import scrutinise
 
 _UNTESTED_CLIENT = ("client-certificate-refused", "client-certificate-expired")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from diagnoser.health import are_healthy, hangs_up_unasked
 from diagnoser.model import (
     Case,
     Category,
@@ -29,7 +30,6 @@ from diagnoser.reasoning import (
     states_alone,
     suspicions,
 )
-from diagnoser.scrutiny import are_healthy, hangs_up_unasked
 
 _NOT_RECOGNISED = (Evidence("not_stated", "no-row", "case"),)
 
