@@ -12,6 +12,7 @@ from diagnoser.model import (
     Direction,
     Evidence,
     Finding,
+    Origin,
     ProbeResult,
     Stage,
     Standing,
@@ -189,7 +190,7 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     Decided by: no end, no alert and no finished handshake before the deadline. Where the kernel
     tells (Linux TCP_INFO), which packets were lost: the hello, its large segments, or the answer.
     Suspected where the peer acknowledged the hello and kept silent, as a server that hangs does,
-    and where another try was answered.
+    or where this system does not tell whether it did; and where another try was answered.
     Not to be confused with: a port where the connection itself gets no answer, ``port-filtered``.
     """
     if found := _untested(probe):
@@ -204,7 +205,9 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     if proofs := _name_proofs(probe):
         return Finding(Standing.APPLIES, shown + proofs)
     shown += _hints(probe)
-    doubtful = flow is not None and _lost(flow) == "peer-is-silent"
+    answered = probe.tls is not None and bool(probe.tls.bytes_received)
+    blind = flow is None and probe.origin is Origin.LIVE and not answered
+    doubtful = blind or (flow is not None and _lost(flow) == "peer-is-silent")
     if doubtful or _is_answered_by_turns(probe):
         return Finding(Standing.SUSPECTED, shown)
     return Finding(Standing.APPLIES, shown)
