@@ -196,6 +196,9 @@ def test_a_number_is_one_condition_whatever_the_text(number: int, condition: Con
     assert condition_of(OSError(number, "Connection refused")) is condition
 
 
+LOOPBACK = socket.if_nameindex()[0]
+
+
 def windows_error(number: int, kind: type[OSError] = OSError) -> OSError:
     """As Windows raises it: EINVAL is the errno of every number that C does not know."""
 
@@ -236,10 +239,10 @@ def test_the_windows_number_comes_before_errno(number: int, condition: Condition
     assert condition_of(windows_error(number)) is condition
 
 
+@pytest.mark.skipif(platform.system() != "Linux", reason="numbers of Linux")
 @pytest.mark.parametrize("number", [64, 121])
 def test_a_number_of_windows_is_no_errno(number: int) -> None:
     """ENONET and EREMOTEIO here; 64 is EHOSTDOWN on macOS."""
-    assert number in (errno.ENONET, errno.EREMOTEIO)
     assert condition_of(OSError(number, "x")) is Condition.UNCLASSIFIED
 
 
@@ -254,7 +257,7 @@ def test_a_class_outlives_its_number() -> None:
         ("192.0.2.1", ("192.0.2.1", 443)),
         ("2001:db8::1", ("2001:db8::1", 443, 0, 0)),
         ("fe80::1%7", ("fe80::1", 443, 0, 7)),
-        ("fe80::1%lo", ("fe80::1", 443, 0, socket.if_nametoindex("lo"))),
+        (f"fe80::1%{LOOPBACK[1]}", ("fe80::1", 443, 0, LOOPBACK[0])),
         ("fe80::1%gone", ("fe80::1", 443, 0, 0)),
     ],
 )
