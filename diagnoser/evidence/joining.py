@@ -38,10 +38,12 @@ def join(
     without such an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
-    tested = {e.key for e in endpoints_of(checks)}
-    if checks and not cases and all(p.endpoint.key in tested for p in probes):
+    tested = endpoints_of(checks)
+    known = {e.key for e in tested}
+    is_told = bool(checks) and not cases and all(p.endpoint.key in known for p in probes)
+    if is_told:
         # What failed a test and what passed it are told together.
-        return (Case(block=None, endpoints=endpoints_of(checks), probes=tuple(probes)),)
+        joined.append(Case(block=None, endpoints=tested))
     for probe in probes:
         places = _places(joined, probe)
         if not places:
@@ -51,7 +53,6 @@ def join(
             facts = (*endpoint.derivation, *_reservations(probe), *told)
             own = replace(endpoint, derivation=facts)
             joined[index] = attach(joined[index], replace(probe, endpoint=own))
-    is_told = False
     for index, is_moved in enumerate(moved):
         rows = recognise_checks(_about(joined[index], checks)) if is_moved else ()
         if rows:
