@@ -287,3 +287,20 @@ def test_a_failed_test_beside_an_error_leaves_the_endpoint_to_be_probed(tmp_path
             (case,) = json.loads(done.stdout)["cases"]
             assert [e["probe"]["origin"] for e in case["endpoints"]] == [origin]
             assert (case["cause"], case["standing"]) == ("port-closed", standing)
+
+
+@pytest.mark.parametrize(
+    ("output", "causes"),
+    [
+        ("Check for baas-fes-eu2.acronis.com 44445 Failed\n", {"port-closed", "port-filtered"}),
+        (
+            "Performing Name Resolution for: eu2-cloud.acronis.com...FAILED!\n",
+            {"name-lookup-failed"},
+        ),
+        ("Check for baas-fes-eu2.acronis.com 44445 Ok\n", set()),
+    ],
+)
+def test_a_failed_check_without_an_error_is_a_suspicion(output: str, causes: set[str]) -> None:
+    (case,) = join((), (), read_checks(output, "checker.txt"))
+    suspected = {v.rule for v in judge(case).verdicts if v.finding.standing is Standing.SUSPECTED}
+    assert suspected == causes

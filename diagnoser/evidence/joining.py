@@ -38,12 +38,11 @@ def join(
     without such an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
-    tested = endpoints_of(checks)
-    known = {e.key for e in tested}
+    known = {e.key for e in endpoints_of(checks)}
     is_told = bool(checks) and not cases and all(p.endpoint.key in known for p in probes)
     if is_told:
         # What failed a test and what passed it are told together.
-        joined.append(Case(block=None, endpoints=tested))
+        joined.append(_of_checks(checks))
     for probe in probes:
         places = _places(joined, probe)
         if not places:
@@ -64,8 +63,14 @@ def join(
         shown = {p.endpoint.key for c in joined for p in c.probes}
         left = [c for c in checks if all(e.key not in shown for e in endpoints_of((c,)))]
         if not all(c.passed for c in left):
-            joined.append(Case(block=None, endpoints=endpoints_of(left)))
+            joined.append(_of_checks(left))
     return tuple(joined)
+
+
+def _of_checks(checks: Sequence[Check]) -> Case:
+    """A case without an error: what was tested, and what failed as far as a test can tell."""
+    failed = recognise_checks([c for c in checks if not c.passed])
+    return Case(block=None, endpoints=endpoints_of(checks), recognised=failed)
 
 
 def _reservations(probe: ProbeResult) -> tuple[Evidence, ...]:
