@@ -159,7 +159,7 @@ def of_root(case: Case) -> tuple[Recognition, ...]:
     What follows below a known frame and is not known itself can be anything. Zeros at the end say
     nothing, and a block that was not read has no root.
     """
-    if case.block is None:
+    if case.block is None or not case.block.frames:
         return ()
     frames = [f for f in case.block.frames if f.packed != 0] or case.block.frames
     named, line = f"{frames[-1].name} ", f":{frames[-1].at.line}"

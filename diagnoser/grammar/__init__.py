@@ -20,7 +20,7 @@ from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.places import Places
 from diagnoser.grammar.roster import FORMS
-from diagnoser.grammar.undressing import plain, undress, unescape, unquote
+from diagnoser.grammar.undressing import plain, undress, unescape
 from diagnoser.grammar.wrapping import Unwrapped, unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
 from diagnoser.reading.framing import Page
@@ -80,7 +80,7 @@ def read_blocks(
     reading = _read_whole(bare, source, first_line) if bare is not text else None
     if reading is None or not reading.blocks:
         reading = _read_joined(text, source, first_line)
-    for reshape in (plain, unquote, unescape):
+    for reshape in (plain, unescape):
         # A letter that is not seen, a mark or an escape may hide half of a chain.
         if (other := reshape(bare)) is not bare:
             inner = _read_whole(other, source, first_line)

@@ -3,7 +3,8 @@
 Every line stays the line that it was, so that places below are right:
 
 - HTML (a saved page or mail): tags become blanks, entities the letters they stand for;
-- Markdown: fences, bold labels, and bullets or bars that nearly all lines begin with;
+- Markdown: fences, bold labels, and bullets or bars that nearly all lines begin with; the marks of
+  quoted mail where the form itself does not know them;
 - a cell of a CSV file, whose quotes are doubled;
 - a string of JSON, whose line feeds are escaped;
 - labels that stand directly behind a value, because a web form ate the line breaks.
@@ -39,7 +40,7 @@ _XML_LOG = re.compile(r"<(?:log|event)\s")
 _FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
 _BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
-_QUOTES = re.compile(r"^[ \t\u00a0]{0,12}(?:>[ \u00a0]?){1,12}")
+_QUOTE = re.compile(r"(?m)^[ \t]{0,4}(?:>[ \u00a0]?){1,6}")
 _CELL = re.compile(r'\{""[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
 _CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)', re.MULTILINE)
@@ -63,11 +64,11 @@ def undress(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` with plain blanks and quotes, and without letters that nobody sees: values change
-    with it, so it is for what cannot be read otherwise."""
+    """``text`` with plain blanks and quotes, and without quote marks and letters that nobody sees:
+    values change with it, so it is for what cannot be read otherwise."""
     if len(text) > _LARGEST:
         return text
-    bare = _INVISIBLE.sub("", text).replace("\u00a0", " ")
+    bare = _QUOTE.sub("", _INVISIBLE.sub("", text)).replace("\u00a0", " ")
     if '"' not in bare and "“" in bare:
         bare = bare.replace("“", '"').replace("”", '"')
     return text if bare == text else bare
@@ -78,20 +79,6 @@ def unescape(text: str) -> str:
     if len(text) > _LARGEST or len(_FEED.findall(text)) < 2:
         return text
     return _with_blanks("".join(_parts(text)))
-
-
-def unquote(text: str) -> str:
-    """``text`` without the marks of a quoted mail, if nearly all lines have one: most forms are
-    read with them, a document is not."""
-    lines = text.split("\n")
-    told = [line for line in lines if line.strip()]
-    if len(text) > _LARGEST or sum(map(_is_quoted, told)) * 5 < len(told) * 4:
-        return text
-    return "\n".join(_QUOTES.sub("", line) for line in lines)
-
-
-def _is_quoted(line: str) -> bool:
-    return _QUOTES.match(line) is not None
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -129,7 +116,7 @@ def _without_html(text: str) -> str:
 
 
 def _without_bullets(text: str) -> str:
-    """Bullets, quote marks or the bars of a table, if four of five lines begin with the same."""
+    """Bullets or the bars of a table, if four of five lines begin with the same."""
     lines = text.split("\n")
     for _ in range(3):
         told = [line for line in lines if line.strip()]
