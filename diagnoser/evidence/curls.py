@@ -12,10 +12,9 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from diagnoser import catalog
-from diagnoser.evidence.curl_outcomes import stages_of, system_number, tls_of
-from diagnoser.evidence.curl_statements import CurlStatements, read_curl
 from diagnoser.evidence.pastes import tidy
 from diagnoser.model import (
     ASKED_NAME,
@@ -29,6 +28,9 @@ from diagnoser.model import (
     Role,
     Transport,
 )
+
+if TYPE_CHECKING:
+    from diagnoser.evidence.curl_statements import CurlStatements
 
 MOST_RUNS = 500
 _LONGEST_RUN = 256 * 1024
@@ -142,6 +144,10 @@ def _url(command: re.Match[str]) -> re.Match[str] | None:
 
 
 def _probe(run: str, source: str, written: datetime) -> ProbeResult | None:
+    # Most texts hold no run, and its grammar takes longer to build than they take to read.
+    from diagnoser.evidence.curl_outcomes import stages_of, tls_of  # noqa: PLC0415
+    from diagnoser.evidence.curl_statements import read_curl  # noqa: PLC0415
+
     command = _COMMAND.search(run)
     options = command["options"] if command else None
     said = read_curl(run)
@@ -281,6 +287,8 @@ def _time(said: CurlStatements, written: datetime) -> tuple[datetime, str | None
 
 def _addresses(said: CurlStatements, port: int, ended: Condition) -> tuple[AddressResult, ...]:
     """Every address that was tried, with how it ended; the one that answered is the last."""
+    from diagnoser.evidence.curl_outcomes import system_number  # noqa: PLC0415  (as above)
+
     found = []
     for address, number, reason in said.attempts:
         if not _is_literal(address):

@@ -22,9 +22,7 @@ from typing import TYPE_CHECKING
 from diagnoser import catalog
 from diagnoser.evidence.names import KEYS
 from diagnoser.evidence.narrowing import WHOLE, Narrowing, read_narrowing
-from diagnoser.evidence.outcomes import stages_of, tls_of
 from diagnoser.evidence.pastes import ECHO, tidy
-from diagnoser.evidence.statements import Statements, read_statements
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     ASKED_NAME,
@@ -42,6 +40,7 @@ from diagnoser.model import (
 )
 
 if TYPE_CHECKING:
+    from diagnoser.evidence.statements import Statements
     from diagnoser.probing import Trust
 
 UNKNOWN_HOST = "unknown-host.invalid"
@@ -115,6 +114,9 @@ def read_transcripts(
     """
     if not is_transcript(text):
         return ()
+    # Most texts hold none, and its grammar takes longer to build than they take to read.
+    from diagnoser.evidence.statements import read_statements  # noqa: PLC0415
+
     found: list[ProbeResult] = []
     for run in _runs(tidy(text))[:MOST_RUNS]:
         command = _COMMAND.search(run)
@@ -305,6 +307,8 @@ def _reservations(
 def _probe(
     said: Statements, target: _Target, source: str, written: datetime, trust: Trust | None
 ) -> ProbeResult:
+    from diagnoser.evidence.outcomes import stages_of, tls_of  # noqa: PLC0415  (as above)
+
     at = said.started or _within_dates(said, target, written)
     endpoint = _endpoint(said, target, source)
     told = _reservations(said, target, source, at, written)
