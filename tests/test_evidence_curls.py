@@ -135,6 +135,15 @@ def test_no_login_of_a_proxy_is_told() -> None:
     assert "secret" not in text
 
 
+@pytest.mark.parametrize(
+    "options", ["--proxy-user bob:secret -x", "-x", "--proxy", "--proxy-insecure --proxy"]
+)
+def test_a_proxy_is_no_option_that_begins_with_its_name(options: str) -> None:
+    text = text_of("proxy-login").replace("curl ", f"curl {options} proxy.example.com:8080 ", 1)
+    (probe,) = probes_of(text)
+    assert probe.proxy == "proxy.example.com:8080"
+
+
 def test_roots_that_the_command_names_are_not_the_machines() -> None:
     for text in (
         text_of("trusted").replace("curl ", "curl --cacert corp.pem ", 1),
@@ -309,6 +318,16 @@ def test_older_and_newer_words(text: str, cause: tuple[str, Standing | None]) ->
 )
 def test_what_names_no_endpoint_is_no_evidence(text: str) -> None:
     assert probes_of(text) == ()
+
+
+@pytest.mark.parametrize("code", [2, 3, 27, 42])
+def test_a_run_that_curl_itself_ended_shows_no_stage_as_passed(code: int) -> None:
+    command = "$ curl -v https://eu2-cloud.acronis.com:8443/\n"
+    assert probes_of(f"{command}curl: ({code}) a reason\n") == ()
+    tried = f"{command}*   Trying 203.0.113.7:8443...\ncurl: ({code}) a reason\n"
+    (probe,) = probes_of(tried)
+    assert probe.stage(Stage.CONNECT).condition is Condition.UNCLASSIFIED
+    assert told(judged(tried)) == OPEN
 
 
 def test_plain_http_says_nothing_of_tls() -> None:

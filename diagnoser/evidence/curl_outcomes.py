@@ -193,9 +193,9 @@ def _resolved(said: CurlStatements) -> _End:
         return _End(Condition.NAME_LOOKUP_FAILED, what, said.code)
     if said.code == _TIMED_OUT and "resolving" in said.text.lower():
         return _End(Condition.NAME_LOOKUP_FAILED, f"curl {said.code}", said.code)
-    if said.tunnel is not None or said.code is not None:
+    if said.tunnel is not None or said.stage_code is not None:
         return _End(Condition.MET, "")
-    return _End(Condition.UNCLASSIFIED, "the text was cut")
+    return _End(Condition.UNCLASSIFIED, _untold(said))
 
 
 def _connected(said: CurlStatements) -> _End:
@@ -211,12 +211,16 @@ def _connected(said: CurlStatements) -> _End:
         return _End(known[0].condition, known[0].name, known[0].number)
     if said.code == _TIMED_OUT and (said.waited or 0) >= _PATIENCE:
         return _End(Condition.CONNECTION_TIMED_OUT, f"no answer for {said.waited} ms", said.code)
-    if said.code in (None, _TIMED_OUT, _NO_CONNECTION):
-        told = "the text was cut" if said.code is None else f"curl {said.code}, reason not told"
-        # Who does not wait has not seen it fail.
-        return _End(Condition.UNCLASSIFIED, told, None if said.code == _TIMED_OUT else said.code)
+    if said.stage_code in (None, _TIMED_OUT, _NO_CONNECTION):
+        # Whoever does not wait has not seen it fail.
+        seen = said.code if said.code == _NO_CONNECTION else None
+        return _End(Condition.UNCLASSIFIED, _untold(said), seen)
     # A later stage ended it, so that this one was passed.
     return _End(Condition.MET, "")
+
+
+def _untold(said: CurlStatements) -> str:
+    return "the text was cut" if said.code is None else f"curl {said.code}, reason not told"
 
 
 def _tunnel_refused(said: CurlStatements) -> bool:
@@ -284,7 +288,7 @@ def _cut(said: CurlStatements) -> _End:
         return _End(Condition.UNCLASSIFIED, f"Schannel 0x{said.windows:08X}", said.code)
     if said.code is None:
         return _End(Condition.UNCLASSIFIED, "the end of the handshake is not in the text")
-    return _End(Condition.UNCLASSIFIED, f"curl {said.code}, reason not told", said.code)
+    return _End(Condition.UNCLASSIFIED, _untold(said), said.code)
 
 
 def _refuses(said: CurlStatements) -> bool:

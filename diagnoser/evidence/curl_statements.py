@@ -100,6 +100,8 @@ _WAITED = re.compile(
 )
 _KEYED = re.compile(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
 _CERTIFICATE_REQUEST, _CERTIFICATE, _LEVEL = 13, 11, 256
+# Of the command, of this curl or of its machine (libcurl-errors(3)): they end a run at any stage.
+_OF_NO_STAGE = frozenset({1, 2, 3, 4, 26, 27, 37, 41, 42, 43, 45, 48, 53, 54, 66, 81})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,11 @@ class CurlStatements:
     roots: tuple[str, ...]
     is_schannel: bool
     server_time: datetime | None
+
+    @property
+    def stage_code(self) -> int | None:
+        """The number of ``curl: (N)``, if it tells at which stage the run ended."""
+        return None if self.code in _OF_NO_STAGE else self.code
 
 
 def read_curl(text: str) -> CurlStatements:

@@ -68,8 +68,7 @@ _OVER = re.compile(
     r"|Issue another request)"
 )
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9_.:-]{0,251}[a-z0-9])?")
-_OPTION = r"(?<!\S)(?:%s)[= ]?\s*[\"']?(?P<value>[^\s\"']+)"
-_PROXY = re.compile(_OPTION % "-x|--proxy")
+_PROXY = re.compile(r"(?<!\S)(?:-x|--proxy[=\s])\s*[\"']?(?P<value>[^\s\"']+)")
 _CERT = re.compile(r"(?<!\S)(?:-E|--cert)(?!\S)")
 _OWN_ROOTS = re.compile(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
 _NARROW = re.compile(
@@ -186,7 +185,7 @@ def _probe(run: str, source: str, written: datetime) -> ProbeResult | None:
 
 def _tells(said: CurlStatements) -> bool:
     return bool(said.attempts or said.connected or said.unresolved or said.tunnel) or (
-        said.code not in (None, 0)
+        said.stage_code not in (None, 0)
     )
 
 
