@@ -139,6 +139,14 @@ def test_a_member_that_cannot_be_read_costs_only_itself() -> None:
     assert [s.reason for s in skipped if s.source.endswith("mms.0.log")] == ["encrypted"]
 
 
+def test_what_a_damaged_member_costs_is_told() -> None:
+    whole = bytearray(KINDS[0])
+    whole[60] ^= 0x5A
+    found, skipped = read(bytes(whole[: whole.index(b"PK\x01\x02")]))
+    assert set(found) == {"MMS/mms.0.log"}
+    assert "what follows is no member; the rest was left" in skipped[-1].reason
+
+
 def test_a_bomb_in_front_of_the_cut_is_cut_too() -> None:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as made:

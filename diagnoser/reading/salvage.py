@@ -32,13 +32,15 @@ _MOST_AT_ONCE = 4 * _CHUNK
 def salvaged_members(stream: BinaryIO, archive: str, limits: Limits) -> Iterator[Member | Skipped]:
     """The files in the order in which they stand, named below ``archive``.
 
-    Ends without a word where no further member begins; raises ``Damaged`` where nobody can tell
-    where the next one does.
+    Ends without a word where the archive or its members end; raises ``Damaged`` where nobody can
+    tell where the next one begins.
     """
     feed = _Feed(stream)
     while True:
         header = feed.take(_HEADER.size)
         if len(header) < _HEADER.size or header[:4] != _LOCAL:
+            if len(header) >= 4 and header[:4] not in _FOLLOWS:
+                raise Damaged("what follows is no member; the rest was left")
             return
         _, _, flags, method, _, _, packed, size, name_size, extra_size = _HEADER.unpack(header)
         raw, extra = feed.take(name_size), feed.take(extra_size)
@@ -124,6 +126,8 @@ def _inflated(feed: _Feed, limits: Limits) -> Iterator[bytes]:
         try:
             out = inner.decompress(data, _MOST_AT_ONCE)
         except zlib.error as error:
+            # What is left shows that the next member was not found.
+            feed.give_back(data)
             raise Damaged(str(error).lower()) from error
         data = inner.unconsumed_tail
         given += len(out)
