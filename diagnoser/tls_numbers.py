@@ -8,6 +8,9 @@ from pathlib import Path
 
 # AlertDescription protocol_version (RFC 8446 section 6.2).
 PROTOCOL_VERSION = 70
+# What a server says of a client's certificate (RFC 8446 section 6.2, RFC 5246 section 7.2.2). 40
+# counts once a CertificateRequest was seen: by then version, group and cipher have been agreed.
+CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
 # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
 DATE_CODES = (9, 10)
 

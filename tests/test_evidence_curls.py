@@ -283,6 +283,8 @@ def test_schannel_is_read_by_its_numbers(
     ],
 )
 def test_a_connection_that_failed(reason: str, cause: tuple[str, Standing]) -> None:
+    (probe,) = probes_of(FAILED_CONNECT.format(reason=reason))
+    assert str(probe.endpoint) == "eu2-cloud.acronis.com:8443"
     assert told(judged(FAILED_CONNECT.format(reason=reason)))[0] in (cause[0], "none")
     if reason != "Verbindungsaufbau abgelehnt":
         assert told(judged(FAILED_CONNECT.format(reason=reason))) == cause

@@ -17,7 +17,7 @@ from diagnoser.evidence import Kind, detect, join, read_transcripts
 from diagnoser.evidence.names import read_name
 from diagnoser.evidence.numbers import decode_openssl, verify_code
 from diagnoser.evidence.statements import _names_of_path, _verify_errors
-from diagnoser.evidence.transcripts import UNKNOWN_HOST
+from diagnoser.evidence.targets import UNKNOWN_HOST
 from diagnoser.model import (
     Case,
     Condition,

@@ -16,6 +16,7 @@ from diagnoser.evidence.numbers import (
     describe_alert,
     failure,
     failure_numbers,
+    reason_failure,
     system_failure,
     verify_code,
     verify_texts,
@@ -171,7 +172,7 @@ def _told(code: OpensslCode) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (told,), _CONDITION_CAUSES.get(row.condition.value, ())
     if code.is_lookup:
         return ("  The host name could not be resolved.",), ("name-not-found", "name-lookup-failed")
-    row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
+    row = reason_failure(code)
     if row is None:
         return (), ()
     told = f"  {row.name} (reason {row.number}): {row.means}."

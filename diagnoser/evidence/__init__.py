@@ -1,8 +1,8 @@
 """Evidence that others collected, made into the same record as a live probe.
 
-A support engineer rarely sits at the failing machine. What he is sent (``openssl s_client``
-transcripts, Wireshark captures, checker output, saved reports) goes through the same rules as a
-handshake of our own; the report says where it comes from.
+A support engineer rarely sits at the failing machine. What he is sent (transcripts of ``openssl
+s_client`` and ``curl -v``, Wireshark captures, checker output, saved reports) goes through the same
+rules as a handshake of our own; the report says where it comes from.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ The file is read as a stream: a capture of 2 GB takes the memory of its open con
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from diagnoser.evidence.connections import Book, Connection
 from diagnoser.evidence.endings import PATIENCE, connect_of, handshake_of, stages_of, tls_of
 from diagnoser.evidence.lookups import Lookup
 from diagnoser.evidence.packets import DamagedCapture, read_packets
+from diagnoser.evidence.targets import is_literal
 from diagnoser.model import (
     AddressResult,
     Condition,
@@ -115,7 +115,7 @@ def _endpoint(host: str, port: int, connection: Connection | None, source: str) 
         host=host,
         port=port,
         role=role,
-        server_name=sent or (None if _is_literal(host) else host),
+        server_name=sent or (None if is_literal(host) else host),
         client_certificate=row.client_certificate,
         transport=Transport.TCP if tcp else Transport.TLS,
         derivation=(
@@ -123,14 +123,6 @@ def _endpoint(host: str, port: int, connection: Connection | None, source: str) 
             Evidence("role", role.value, f"catalogue: {reason}"),
         ),
     )
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _probe(

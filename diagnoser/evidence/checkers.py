@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import pyparsing as pp
 
 from diagnoser import catalog
+from diagnoser.evidence.targets import is_literal
 from diagnoser.model import (
     Case,
     Category,
@@ -182,12 +183,11 @@ def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:
         role, reason = catalog.role_of(check.host, check.port)
         row, known = catalog.roles()[role], catalog.port_row(check.port)
         tcp = known is not None and known.transport is Transport.TCP
-        literal = re.fullmatch(r"[\d.]+|[0-9a-f:]+", check.host) is not None
         found[check.host, check.port] = Endpoint(
             host=check.host,
             port=check.port,
             role=role,
-            server_name=None if literal else check.host,
+            server_name=None if is_literal(check.host) else check.host,
             client_certificate=row.client_certificate,
             transport=Transport.TCP if tcp else Transport.TLS,
             derivation=(

@@ -1,4 +1,4 @@
-"""What the statements of a curl run mean: how each stage ended, and the facts of TLS.
+"""What the statements of a curl run mean: how each stage ended.
 
 Numbers decide (curl's, OpenSSL's, an alert's, Schannel's). curl prints no errno but the sentence
 that the C library has for it, in the language of the system: only those of English are known.
@@ -10,26 +10,10 @@ import re
 from dataclasses import dataclass
 
 from diagnoser.evidence.curl_statements import CurlStatements
-from diagnoser.evidence.numbers import (
-    FailureNumber,
-    failure,
-    system_failure,
-    verify_code,
-    verify_code_of,
-)
-from diagnoser.model import (
-    Aftermath,
-    Alert,
-    CertificateFacts,
-    Condition,
-    Direction,
-    Stage,
-    StageResult,
-    TlsFacts,
-    TrustStore,
-    VerifyResult,
-)
-from diagnoser.tls_numbers import alert_name, verify_code_name
+from diagnoser.evidence.curl_tls import is_refused
+from diagnoser.evidence.numbers import FailureNumber, reason_failure, system_failure
+from diagnoser.model import Condition, Direction, Stage, StageResult, TlsFacts, TrustStore
+from diagnoser.tls_numbers import CLIENT_REFUSALS, PROTOCOL_VERSION
 
 # strerror of glibc, macOS, and of curl itself on Windows (lib/strerror.c).
 _SYSTEM_SAYS = {
@@ -39,24 +23,9 @@ _SYSTEM_SAYS = {
     "connection was reset": 10054, "connection was aborted": 10053, "network is down": 10050,
     "network down": 10050, "broken pipe": 104,
 }  # fmt: skip
-# SSPI and CryptoAPI (winerror.h), as the verify codes that OpenSSL has for the same.
-_WINDOWS_REFUSALS = {
-    0x80090325: ("SEC_E_UNTRUSTED_ROOT", 27), 0x80090328: ("SEC_E_CERT_EXPIRED", 10),
-    0x80090322: ("SEC_E_WRONG_PRINCIPAL", 62), 0x80092010: ("CRYPT_E_REVOKED", 23),
-    0x800B0109: ("CERT_E_UNTRUSTEDROOT", 27), 0x800B0101: ("CERT_E_EXPIRED", 10),
-    0x800B010F: ("CERT_E_CN_NO_MATCH", 62), 0x800B010A: ("CERT_E_CHAINING", 20),
-}  # fmt: skip
-_HOSTNAME_MISMATCH = 62
-# CURLE_PEER_FAILED_VERIFICATION, and its number until 7.62.
-_NOT_VERIFIED = frozenset({51, 60})
 _TIMED_OUT, _NO_CONNECTION = 28, 7
 # Shorter than the second retransmission of a SYN (RFC 6298), silence is no filter.
 _PATIENCE = 3000
-# RFC 8446 section 6.2: what a server says of a client's certificate.
-_CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
-_CLOSE_NOTIFY = 0
-_VERSION_REASONS = frozenset({258, 259})
-_PROTOCOL_VERSION = 70
 _ERRNO = re.compile(r"\berrno (\d{1,5})\b")
 _TELLING = (
     Condition.CONNECTION_REFUSED,
@@ -64,6 +33,13 @@ _TELLING = (
     Condition.CONNECTION_TIMED_OUT,
     Condition.NETWORK_UNREACHABLE,
 )
+
+# A certificate can be known where the end of the handshake is not.
+_GOES_ON = {
+    Stage.HANDSHAKE: (
+        Condition.MET, Condition.UNCLASSIFIED, Condition.CLIENT_CERTIFICATE_REFUSED,
+    ),
+}  # fmt: skip
 
 
 def system_number(reason: str) -> FailureNumber | None:
@@ -80,80 +56,6 @@ class _End:
 
     def of(self, stage: Stage) -> StageResult:
         return StageResult(stage, self.condition, self.detail, error=self.error)
-
-
-def tls_of(
-    said: CurlStatements, *, own_roots: bool, shown: bool, narrowed_by: str | None
-) -> TlsFacts | None:
-    """The TLS facts of a run; ``None`` where it did not come to a handshake.
-
-    ``own_roots``: the roots that verified are, or may be, the command's choice; ``shown``: the
-    command presents a client certificate.
-    """
-    if said.connected is None or _tunnel_refused(said):
-        return None
-    store = TrustStore.UNKNOWN if own_roots else TrustStore.SYSTEM
-    opinion = tuple(_opinions(said, store))
-    alert = _alert(said)
-    late = said.version is not None and alert is not None and alert.direction is Direction.RECEIVED
-    finished = said.version is not None
-    chain: tuple[CertificateFacts, ...] = ()
-    if said.subject is not None and said.issuer is not None:
-        names = None if said.matched is None else (said.matched,)
-        leaf = CertificateFacts(
-            said.subject,
-            said.issuer,
-            not_before=said.not_before,
-            not_after=said.not_after,
-            dns_names=names,
-        )
-        chain = (leaf,)
-    return TlsFacts(
-        version=said.version,
-        cipher=said.cipher,
-        alert=alert,
-        verify=opinion,
-        received_chain=chain,
-        client_certificate_requested=True if said.asked else _unasked(said),
-        client_certificate_sent=said.asked and shown,
-        aftermath=Aftermath.ALERT if late and finished else None,
-        narrowed_by=narrowed_by,
-    )
-
-
-def _unasked(said: CurlStatements) -> bool | None:
-    """A whole handshake whose messages are listed shows that no request was among them."""
-    return False if said.version is not None and said.certified else None
-
-
-def _alert(said: CurlStatements) -> Alert | None:
-    received = [n for way, n in said.alerts if way == "IN" and n != _CLOSE_NOTIFY]
-    received += [c.alert for c in said.codes if c.alert]
-    if received:
-        return Alert(2, received[0], alert_name(received[0]), Direction.RECEIVED)
-    sent = [n for way, n in said.alerts if way == "OUT" and n != _CLOSE_NOTIFY]
-    if any(c.library == 20 and c.reason in _VERSION_REASONS for c in said.codes):
-        sent.insert(0, _PROTOCOL_VERSION)
-    return Alert(2, sent[0], alert_name(sent[0]), Direction.SENT) if sent else None
-
-
-def _opinions(said: CurlStatements, store: TrustStore) -> list[VerifyResult]:
-    """What the roots of the run say; a code that follows from its text alone is one, too."""
-    found: list[int | None] = []
-    if said.verify is not None:
-        number, text = said.verify
-        found.append(verify_code_of(text) if number is None else verify_code(number, text))
-    if said.windows in _WINDOWS_REFUSALS:
-        found.append(_WINDOWS_REFUSALS[said.windows][1])
-    if said.is_of_other_name:
-        found.append(_HOSTNAME_MISMATCH)
-    if said.is_accepted:
-        found.append(0)
-    return [
-        VerifyResult(c, verify_code_name(c), store, 0 if c else None)
-        for c in found[:1]
-        if c is not None
-    ]
 
 
 def stages_of(
@@ -174,14 +76,6 @@ def stages_of(
             result = StageResult(stage, Condition.NOT_REACHED)
         ended.append(result)
     return tuple(ended)
-
-
-# A certificate can be known where the end of the handshake is not.
-_GOES_ON = {
-    Stage.HANDSHAKE: (
-        Condition.MET, Condition.UNCLASSIFIED, Condition.CLIENT_CERTIFICATE_REFUSED,
-    ),
-}  # fmt: skip
 
 
 def _resolved(said: CurlStatements) -> _End:
@@ -223,11 +117,6 @@ def _untold(said: CurlStatements) -> str:
     return "the text was cut" if said.code is None else f"curl {said.code}, reason not told"
 
 
-def _tunnel_refused(said: CurlStatements) -> bool:
-    status = said.tunnel_status
-    return status is not None and not 200 <= status < 300
-
-
 def _tunnelled(said: CurlStatements, proxy: str | None) -> _End:
     if proxy is None and said.tunnel is None:
         return _End(Condition.MET, "no proxy")
@@ -235,7 +124,7 @@ def _tunnelled(said: CurlStatements, proxy: str | None) -> _End:
     told = f"{proxy or 'the proxy'} answered {status}"
     if status == 407:
         return _End(Condition.PROXY_AUTHENTICATION_REQUIRED, told, status)
-    if _tunnel_refused(said):
+    if said.is_tunnel_refused:
         return _End(Condition.TUNNEL_REFUSED, told, status)
     if status is None and not (said.hello or said.version):
         return _End(Condition.UNCLASSIFIED, "the answer of the proxy is not in the text", said.code)
@@ -252,18 +141,18 @@ def _handshake(said: CurlStatements, tls: TlsFacts | None) -> _End:
 def _ended(said: CurlStatements, tls: TlsFacts | None) -> _End:
     alert = tls.alert if tls is not None else None
     if alert is not None and alert.direction is Direction.RECEIVED:
-        refused = said.asked and alert.number in _CLIENT_REFUSALS
+        refused = said.asked and alert.number in CLIENT_REFUSALS
         if refused or said.version is None:
             condition = Condition.CLIENT_CERTIFICATE_REFUSED if refused else Condition.FATAL_ALERT
             return _End(condition, str(alert), alert.number)
     if said.version is not None:
         return _End(Condition.MET, "the handshake was finished")
-    if _refuses(said):
+    if is_refused(said):
         return _End(Condition.UNCLASSIFIED, "a certificate arrived, and curl refused it", said.code)
-    if alert is not None and alert.number == _PROTOCOL_VERSION:
+    if alert is not None and alert.number == PROTOCOL_VERSION:
         return _End(Condition.FATAL_ALERT, "sent by curl: the version is too old", alert.number)
     for code in said.codes:
-        row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
+        row = reason_failure(code)
         if row is not None and row.condition is not Condition.CERTIFICATE_REJECTED:
             return _End(row.condition, row.name)
         if code.system and (row := system_failure(code.system)) is not None:
@@ -291,21 +180,12 @@ def _cut(said: CurlStatements) -> _End:
     return _End(Condition.UNCLASSIFIED, _untold(said), said.code)
 
 
-def _refuses(said: CurlStatements) -> bool:
-    """It is curl itself that refused the certificate."""
-    if said.is_accepted:
-        return False
-    told = said.verify is not None and said.version is None
-    windows = said.windows in _WINDOWS_REFUSALS
-    return told or windows or said.is_of_other_name or said.code in _NOT_VERIFIED
-
-
 def _verified(said: CurlStatements, tls: TlsFacts | None) -> _End:
     if tls is None:
         return _End(Condition.NOT_REACHED, "")
     told = ", ".join(f"{v.trust_store.value}: {v.name} ({v.code})" for v in tls.verify)
     refused = [v.code for v in tls.verify if v.code != 0]
-    if refused or _refuses(said):
+    if refused or is_refused(said):
         shown = told or f"curl {said.code}"
         return _End(Condition.CERTIFICATE_REJECTED, shown, refused[0] if refused else said.code)
     if any(v.trust_store is not TrustStore.UNKNOWN for v in tls.verify):

@@ -17,6 +17,7 @@ from itertools import islice
 
 from diagnoser.evidence.names import KEYS, read_name
 from diagnoser.evidence.numbers import OpensslCode, decode_openssl
+from diagnoser.evidence.targets import read_port, split_target, without_login
 from diagnoser.model import Name
 
 _MOST_NOTES = 64
@@ -112,6 +113,11 @@ class CurlStatements:
     ``alerts`` are (``IN`` or ``OUT``, AlertDescription). ``led`` is the host that ``--connect-to``
     put in place of the one of the URL; ``unresolved`` is ``host`` or ``proxy``; ``waited``
     milliseconds.
+
+    ``hello``, ``certified`` and ``asked`` are messages of the handshake: a ClientHello was sent, a
+    Certificate and a CertificateRequest came. ``matched`` is the dNSName that fits; ``verify`` the
+    verify code, if it is told, with its text; ``windows`` a status of Schannel. ``code`` and
+    ``text`` are those of ``curl: (code) text``.
     """
 
     host: str | None
@@ -127,7 +133,6 @@ class CurlStatements:
     text: str
     waited: int | None
     hello: bool
-    answered: bool
     certified: bool
     asked: bool
     version: str | None
@@ -151,6 +156,11 @@ class CurlStatements:
     def stage_code(self) -> int | None:
         """The number of ``curl: (N)``, if it tells at which stage the run ended."""
         return None if self.code in _OF_NO_STAGE else self.code
+
+    @property
+    def is_tunnel_refused(self) -> bool:
+        """The proxy answered the CONNECT request, and opened nothing."""
+        return self.tunnel_status is not None and not 200 <= self.tunnel_status < 300
 
 
 def read_curl(text: str) -> CurlStatements:
@@ -176,17 +186,16 @@ def read_curl(text: str) -> CurlStatements:
         attempts=tuple(_attempts(text)),
         connected=None
         if connected is None
-        else (connected["address"], _number(connected["port"] or connected["inner"])),
+        else (connected["address"], _port(connected["port"] or connected["inner"])),
         led=led[1] if led else None,
         unresolved=unresolved["what"] if unresolved else None,
         tunnel=_pair(tunnel["host"]) if tunnel else None,
         tunnel_status=int(status["code"]) if status else None,
-        proxy=_without_login(proxied["url"]) if proxied and proxied["url"] != "*" else None,
+        proxy=without_login(proxied["url"]) if proxied and proxied["url"] != "*" else None,
         code=code,
         text=told,
         waited=int(waited[1] or waited[2] or waited[3]) if waited else None,
         hello=("OUT", 1) in handshakes or "schannel: SSL/TLS connection with" in text,
-        answered=any(way == "IN" for way, _, _ in messages),
         certified=("IN", _CERTIFICATE) in handshakes,
         asked=("IN", _CERTIFICATE_REQUEST) in handshakes,
         version=session["version"] if session else None,
@@ -215,26 +224,28 @@ def _some(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 def _target(text: str) -> tuple[str | None, int | None]:
     """The host and port that curl says it was asked for, as it names them itself."""
     if (found := _ASKED_FOR.search(text)) is not None:
-        host = found["host"] or found["old"]
-        return host.strip("[]").lower(), _number(found["port"] or found["number"])
-    if (found := _UNREACHED.search(text)) is not None:
-        return found["host"].strip("[]").lower(), _number(found["port"])
-    if (found := _UNRESOLVED.search(text)) is not None and found["what"] == "host":
-        return found["host"].rstrip(".:").lower(), None
-    if (found := _CONNECTED.search(text)) is not None and found["name"] != "(nil)":
-        return found["name"].strip("[]").lower(), _number(found["port"] or found["inner"])
-    if (found := _REQUEST.search(text)) is not None:
-        return found["host"].strip("[]").lower(), _number(found["port"])
-    return None, None
+        named, number = found["host"] or found["old"], found["port"] or found["number"]
+    elif (found := _UNREACHED.search(text)) is not None:
+        named, number = found["host"], found["port"]
+    elif (found := _UNRESOLVED.search(text)) is not None and found["what"] == "host":
+        named, number = found["host"].rstrip(".:"), None
+    elif (found := _CONNECTED.search(text)) is not None and found["name"] != "(nil)":
+        named, number = found["name"], found["port"] or found["inner"]
+    elif (found := _REQUEST.search(text)) is not None:
+        named, number = found["host"], found["port"]
+    else:
+        return None, None
+    host, port = split_target(named)
+    return host, port or _port(number)
 
 
 def _attempts(text: str) -> Iterator[tuple[str, int | None, str | None]]:
     reasons = {}
     for m in _some(_FAILED, text):
-        reasons[m["address"] or m["other"]] = (_number(m["port"]), m["reason"])
+        reasons[m["address"] or m["other"]] = (_port(m["port"]), m["reason"])
     for m in _some(_TRYING, text):
         port, reason = reasons.pop(m["address"], (None, None))
-        yield m["address"], _number(m["port"]) or port, reason
+        yield m["address"], _port(m["port"]) or port, reason
     for address, (port, reason) in reasons.items():
         yield address, port, reason
 
@@ -247,19 +258,13 @@ def _verify(text: str) -> tuple[int | None, str] | None:
     return (None, found["text"]) if found else None
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and 0 < int(text) < 65536 else None
+def _port(text: str | None) -> int | None:
+    return read_port(text) if text else None
 
 
 def _pair(text: str) -> tuple[str, int] | None:
-    host, _, port = text.rpartition(":")
-    number = _number(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
-    return (host.strip("[]").lower(), number) if host and number else None
-
-
-def _without_login(url: str) -> str:
-    """A proxy as it is told: without scheme, login and path."""
-    return url.rpartition("//")[2].partition("/")[0].rpartition("@")[2]
+    host, port = split_target(text)
+    return (host, port) if host and port else None
 
 
 def _name(text: str | None) -> Name | None:

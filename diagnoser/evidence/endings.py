@@ -20,12 +20,11 @@ from diagnoser.model import (
     StageResult,
     TlsFacts,
 )
-from diagnoser.tls_numbers import alert_name
+from diagnoser.tls_numbers import CLIENT_REFUSALS, alert_name
 
 if TYPE_CHECKING:
     from diagnoser.probing import Trust
 
-_CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
 _PORT_UNREACHABLE = ((3, 3), (1, 4))
 # A server that is alive answers a ClientHello, and a SYN, well within this.
 PATIENCE = 3.0
@@ -129,7 +128,7 @@ def _alerted(connection: Connection) -> _Ended | None:
     if down.alert is not None and down.alert[0] == 2:
         number = down.alert[1]
         told = f"{alert_name(number)}({number})"
-        if down.requested and number in _CLIENT_REFUSALS:
+        if down.requested and number in CLIENT_REFUSALS:
             return Condition.CLIENT_CERTIFICATE_REFUSED, told, number
         return Condition.FATAL_ALERT, told, number
     if up.alert is not None and up.alert[0] == 2:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from diagnoser.evidence.agreement import agree, worth
 from diagnoser.evidence.checkers import Check, endpoints_of, recognise_checks
-from diagnoser.evidence.transcripts import UNKNOWN_HOST, UNKNOWN_PORT
+from diagnoser.evidence.targets import UNKNOWN_HOST, UNKNOWN_PORT
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
     ASKED_NAME,

@@ -20,6 +20,8 @@ _DATA = Path(__file__).parents[1] / "data"
 _SYSTEM_FLAG = 0x80000000
 _SYSTEM_LIBRARY = 2
 _SSL_LIBRARY, _BIO_LIBRARY = 20, 32
+# SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_UNSUPPORTED_SSL_VERSION (include/openssl/sslerr.h).
+_VERSION_REASONS = frozenset({258, 259})
 _ALERTS = range(1000, 1256)
 _WINSOCK = range(10000, 11999)
 
@@ -62,6 +64,12 @@ class OpensslCode:
         failed = self.reason is not None and self.reason & 0x7FFFF == _SYSTEM_LIBRARY
         return self.library == _BIO_LIBRARY and failed
 
+    @property
+    def refuses_version(self) -> bool:
+        """The peer chose a version that this OpenSSL does not take, which it answers with alert
+        70."""
+        return self.library == _SSL_LIBRARY and self.reason in _VERSION_REASONS
+
 
 @cache
 def verify_texts() -> tuple[VerifyText, ...]:
@@ -95,6 +103,13 @@ def failure_numbers() -> tuple[FailureNumber, ...]:
 def failure(kind: str, number: int) -> FailureNumber | None:
     """The row of one number, if it is known."""
     return next((n for n in failure_numbers() if n.kind == kind and n.number == number), None)
+
+
+def reason_failure(code: OpensslCode) -> FailureNumber | None:
+    """What the reason of a code of TLS says, if it is known."""
+    if code.library != _SSL_LIBRARY or not code.reason:
+        return None
+    return failure("openssl", code.reason)
 
 
 def system_failure(number: int) -> FailureNumber | None:

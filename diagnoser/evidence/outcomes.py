@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from diagnoser.evidence.narrowing import Narrowing
-from diagnoser.evidence.numbers import FailureNumber, failure, system_failure, verify_code
+from diagnoser.evidence.numbers import FailureNumber, reason_failure, system_failure, verify_code
 from diagnoser.evidence.statements import Statements
 from diagnoser.model import (
     Aftermath,
@@ -23,15 +23,13 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
-from diagnoser.tls_numbers import PROTOCOL_VERSION, alert_name, verify_code_name
+from diagnoser.tls_numbers import CLIENT_REFUSALS, PROTOCOL_VERSION, alert_name, verify_code_name
 
 if TYPE_CHECKING:
     from diagnoser.probing import Trust
 
 # Codes that an openssl without roots gives to every chain, and those that follow from them.
 _STORELESS = frozenset({2, 18, 19, 20, 21, 27})
-# RFC 8446 section 6.2: what a server says of a client's certificate.
-_CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
 _NOT_FOUND = (
     "name or service not known",
     "nodename nor servname provided",
@@ -41,8 +39,6 @@ _NOT_FOUND = (
     "unknown host",
 )
 _RECORD_HEADER, _ALERT_RECORD = 5, 7
-# SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_UNSUPPORTED_SSL_VERSION (include/openssl/sslerr.h).
-_VERSION_REASONS = frozenset({258, 259})
 
 
 def tls_of(
@@ -88,9 +84,7 @@ def tls_of(
 
 
 def _refused_version(said: Statements) -> bool:
-    """The server chose a version that s_client does not take, which it answers with alert 70."""
-    reasons = {c.reason for c in said.codes if c.library == 20}
-    return not reasons.isdisjoint(_VERSION_REASONS)
+    return any(c.refuses_version for c in said.codes)
 
 
 def _is_late(said: Statements) -> bool:
@@ -217,7 +211,7 @@ def _alerted(said: Statements) -> _Ended | None:
     if said.received == _RECORD_HEADER:
         # LibreSSL takes any foreign byte for an alert; an alert record has 7 bytes.
         return _NO_RECORD
-    refused = said.asked and said.alert in _CLIENT_REFUSALS
+    refused = said.asked and said.alert in CLIENT_REFUSALS
     condition = Condition.CLIENT_CERTIFICATE_REFUSED if refused else Condition.FATAL_ALERT
     return condition, f"{alert_name(said.alert)}({said.alert})", said.alert
 
@@ -232,7 +226,7 @@ def _foreign(said: Statements) -> _Ended | None:
     # OpenSSL 3 calls it an error if a peer ends a session without goodbye, however late.
     ended = {Condition.NOT_TLS} if _is_complete(said) else _NO_ANSWER
     for code in said.codes:
-        row = failure("openssl", code.reason) if code.reason and code.library == 20 else None
+        row = reason_failure(code)
         if row is not None and row.condition in ended:
             return row.condition, row.name, None
     return None

@@ -44,10 +44,10 @@ _RECORD = re.compile(
     rf"\n +\+ FullyQualifiedErrorId{_REST}(?:\n[ \t]{{0,200}}$)?",
     re.MULTILINE,
 )
-# A command that goes on in the next line: \ in a shell, ` in PowerShell, ^ in cmd, with the sign
+# Where a command goes on in the next line: \ in a shell, ` in PowerShell, ^ in cmd, with the sign
 # that the console puts before what follows.
+JOINT = r"[\\`^][ \t]{0,20}\n[ \t]{0,80}(?:>{1,2}[ \t]?|More\?[ \t]?)?"
 _CONTINUED = re.compile(r"\bs_client\b(?:[^\n]{0,1000}[ \t][\\`^][ \t]{0,20}\n){1,20}[^\n]{0,1000}")
-_JOINT = re.compile(r"[\\`^][ \t]{0,20}\n[ \t]{0,80}(?:>{1,2}[ \t]?|More\?[ \t]?)?")
 # What is left where a record is cut or of another shape.
 _REMAINS = re.compile(r"^[^\n]*\b(?:CategoryInfo|FullyQualifiedErrorId)\b[^\n]*$", re.MULTILINE)
 
@@ -62,7 +62,7 @@ def tidy(text: str) -> str:
     """``text`` without secrets, PowerShell's error records and marks of quoted mail; a command
     that goes on over several lines stands in one."""
     bare = _QUOTE.sub("", drop_secrets(text.replace(ECHO, "").replace(CUT, "")))
-    whole = _CONTINUED.sub(lambda m: _JOINT.sub(" ", m[0]), bare)
+    whole = _CONTINUED.sub(lambda m: re.sub(JOINT, " ", m[0]), bare)
     return _REMAINS.sub("", _RECORD.sub(_line, whole))
 
 

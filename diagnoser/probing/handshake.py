@@ -41,9 +41,6 @@ _CHUNK = 65536
 _MOST_NOTES = 64
 _MOST_NAMES = 100
 _CLOSE_NOTIFY = 0
-# RFC 8446 section 6.2 and RFC 5246 section 7.2.2: what is said of a client's certificate. 40 counts
-# once a CertificateRequest was seen: by then version, group and cipher have been agreed.
-_CLIENT_REFUSALS = frozenset({40, 42, 43, 44, 45, 46, 48, 49, 116})
 # A signature that does not verify: that of our certificate, if we showed one.
 _DECRYPT_ERROR = 51
 
@@ -185,7 +182,7 @@ class Handshake(Observer):
         if not self._asked or alert is None or alert.direction is not Direction.RECEIVED:
             return False
         unsigned = self._presents and alert.number == _DECRYPT_ERROR
-        return unsigned or alert.number in _CLIENT_REFUSALS
+        return unsigned or alert.number in tls_numbers.CLIENT_REFUSALS
 
     @property
     def is_oversized(self) -> bool:

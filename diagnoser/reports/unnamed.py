@@ -1,6 +1,6 @@
 """A host or a port that the evidence does not tell, in the reader's words.
 
-Values keep :data:`~diagnoser.evidence.transcripts.UNKNOWN_HOST` and port 0, which the JSON report
+Values keep :data:`~diagnoser.evidence.targets.UNKNOWN_HOST` and port 0, which the JSON report
 holds; no sentence does.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from diagnoser.catalog import Words
-from diagnoser.evidence.transcripts import UNKNOWN_HOST, UNKNOWN_PORT
+from diagnoser.evidence.targets import UNKNOWN_HOST, UNKNOWN_PORT
 from diagnoser.model import Endpoint
 
 _UNKNOWN = re.compile(rf"{re.escape(UNKNOWN_HOST)}(?::(\d{{1,5}})\b)?")

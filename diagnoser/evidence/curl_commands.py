@@ -1,0 +1,75 @@
+"""The command line of a ``curl`` run: whom it asked, by which way, and what it took from its proof.
+
+(curl(1).) A command that names no URL is none: every manual is full of the word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from diagnoser.evidence.targets import split_target, without_login
+
+_COMMAND = re.compile(
+    r"(?:^|[\s/\\$#>;&|\"'(])curl(?:\.exe)?\"?[ \t](?P<options>[^\n]{0,2000})", re.MULTILINE
+)
+_URL = re.compile(r"\b(?P<scheme>https?)://(?:[^\s/@\"']{1,200}@)?(?P<place>[^\s/?#\"'`]{1,300})")
+# Options whose value is a URL that nobody asks for anything.
+_OTHER_URL = re.compile(
+    r"(?<!\S)(?:-x|--proxy|--preproxy|--socks\S{1,12}|-e|--referer)[= ]?\s*[\"']?$"
+)
+_PROXY = re.compile(r"(?<!\S)(?:-x|--proxy[=\s])\s*[\"']?(?P<value>[^\s\"']+)")
+_CERT = re.compile(r"(?<!\S)(?:-E|--cert)(?!\S)")
+_OWN_ROOTS = re.compile(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
+_NARROW = re.compile(
+    r"(?<!\S)(?P<option>--tls-max\s+(?:1\.[01]|default\b)|--tlsv1\.3|--sslv[23]"
+    r"|--(?:ciphers|tls13-ciphers|curves)\s+\S+)(?!\S)"
+)
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What one command line says. ``scheme``, ``host`` and ``port`` are those of its first URL, and
+    ``None`` where it has none, or one with an impossible host.
+
+    ``proxy`` is told without its login, and is empty for an option that switches it off;
+    ``narrowed_by`` is the option that took something out of the ClientHello.
+    """
+
+    scheme: str | None
+    host: str | None
+    port: int | None
+    proxy: str | None
+    shows_certificate: bool
+    has_own_roots: bool
+    narrowed_by: str | None
+
+
+def asks(text: str) -> bool:
+    """Whether a command in ``text`` asks for a URL."""
+    return any(_url(m["options"]) is not None for m in _COMMAND.finditer(text))
+
+
+def read_command(text: str) -> Command | None:
+    """The first command in ``text``; ``None`` where there is none."""
+    found = _COMMAND.search(text)
+    if found is None:
+        return None
+    options = found["options"]
+    url, proxy, narrow = _url(options), _PROXY.search(options), _NARROW.search(options)
+    host, port = split_target(url["place"]) if url else (None, None)
+    return Command(
+        scheme=url["scheme"] if url else None,
+        host=host,
+        port=port or (_PORTS[url["scheme"]] if url else None),
+        proxy=without_login(proxy["value"]) if proxy else None,
+        shows_certificate=_CERT.search(options) is not None,
+        has_own_roots=_OWN_ROOTS.search(options) is not None,
+        narrowed_by=narrow["option"] if narrow else None,
+    )
+
+
+def _url(options: str) -> re.Match[str] | None:
+    found = (m for m in _URL.finditer(options) if not _OTHER_URL.search(options[: m.start()]))
+    return next(found, None)

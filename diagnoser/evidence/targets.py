@@ -1,0 +1,50 @@
+"""Hosts and ports as command lines, and the output of commands, spell them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+# An endpoint whose host no evidence names: it never resolves (RFC 6761 section 6.4).
+UNKNOWN_HOST = "unknown-host.invalid"
+UNKNOWN_PORT = 0
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
+
+
+def is_literal(host: str) -> bool:
+    """Whether ``host`` is an IP address, without brackets."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can be a host name; one that ends with a dot is."""
+    return _NAME.fullmatch(text) is not None
+
+
+def split_target(text: str) -> tuple[str | None, int | None]:
+    """``host:port``, ``[v6]:port`` or a host alone, which is given in small letters; ``None`` for
+    what can be no host, and for what can be no port."""
+    bare = text.strip("\"'")
+    host, colon, port = bare.rpartition(":")
+    if not colon or is_literal(bare.strip("[]")):
+        host, port = bare, ""
+    host = host.strip("[]").rstrip(".").lower()
+    if not (is_literal(host) or is_name(host)):
+        return None, None
+    return host, read_port(port)
+
+
+def read_port(text: str) -> int | None:
+    """A port number, 1 to 65535, else ``None``."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        return None
+    return int(text) if 0 < int(text) < 65536 else None
+
+
+def without_login(url: str) -> str:
+    """A proxy as it may be told: without scheme, login and path."""
+    return url.rpartition("//")[2].partition("/")[0].rpartition("@")[2]
