@@ -15,7 +15,7 @@ from pathlib import Path
 
 from diagnoser.cli import say
 from diagnoser.cli.options import Settings
-from diagnoser.cli.printing import put
+from diagnoser.cli.printing import READ_AS_TEXT, put
 from diagnoser.errors import OutputError, UsageError
 from diagnoser.model import Report
 from diagnoser.reports import render
@@ -146,7 +146,7 @@ def _put(text: str, settings: Settings) -> None:
 def _as_file(text: str, form: str, line_end: str) -> bytes:
     """What is read by people has the system's line ends: to Notepad before Windows 10 1809 a text
     without them is one line."""
-    return (text.replace("\n", line_end) if form in ("text", "markdown") else text).encode()
+    return (text.replace("\n", line_end) if form in READ_AS_TEXT else text).encode()
 
 
 def _tell(settings: Settings, text: str) -> None:

@@ -275,24 +275,33 @@ class Gathering:
         self.skipped += reading.skipped
         self.faults += reading.faults
         # One text may hold the error and what support had the user run.
-        checks = read_checks(text, source.source)
-        probes: tuple[ProbeResult, ...] = ()
-        if kind is Kind.TRANSCRIPT or is_transcript(text):
-            probes = read_transcripts(text, source.source, at, self._trust)
-        probes += read_curls(text, source.source, at) + read_unopened(checks, at)
+        observed = self._observe(text, source.source, at)
+        if alone and not (reading.blocks or reading.faults or observed):
+            self._take_rest(text, source.source, errors=errors)
+
+    def _observe(self, text: str, source: str, at: datetime) -> bool:
+        """What others observed; returns whether ``text`` holds any of it."""
+        checks = read_checks(text, source)
+        probes = read_curls(text, source, at) + read_unopened(checks, at)
+        # The trust stores take long to load.
+        if is_transcript(text):
+            probes = read_transcripts(text, source, at, self._trust) + probes
         self._probes += probes
         self._checks += checks
-        if not alone:
+        return bool(probes or checks)
+
+    def _take_rest(self, text: str, source: str, *, errors: bool) -> None:
+        """A text without a block and without evidence: a known sentence, or a fault."""
+        told = read_sentences(text, source) if errors else ()
+        self.sightings += [Sighting(block, 1, None, None, ()) for block in told]
+        if told:
             return
-        if not text.strip():
-            pasted = source.source == "stdin"
-            empty = InputError(f"{source.source} is empty", hint="paste the whole error block")
-            self.faults.append(empty if pasted else explain_emptiness(source.source))
-        elif not (reading.blocks or reading.faults or probes or checks):
-            told = read_sentences(text, source.source) if errors else ()
-            self.sightings += [Sighting(block, 1, None, None, ()) for block in told]
-            if not told:
-                self.faults.append(explain_nothing(text, source.source))
+        if text.strip():
+            self.faults.append(explain_nothing(text, source))
+        elif source == "stdin":
+            self.faults.append(InputError("stdin is empty", hint="paste the whole error block"))
+        else:
+            self.faults.append(explain_emptiness(source))
 
 
 def _folder(source: str) -> str:

@@ -23,7 +23,8 @@ _DRAWN = str.maketrans(
     }
 )  # fmt: skip
 _JSON = ("json", "ndjson")
-_AS_DRAWN = ("text", "markdown")
+# What people read as it stands, and no program.
+READ_AS_TEXT = ("text", "markdown")
 
 
 def put(text: str, form: str) -> None:
@@ -46,7 +47,7 @@ def put(text: str, form: str) -> None:
 
 
 def _shows_all(stream: TextIO, form: str) -> bool:
-    if form in _AS_DRAWN and os.name == "nt" and stream.isatty():
+    if form in READ_AS_TEXT and os.name == "nt" and stream.isatty():
         return not draws_wide(os.device_encoding(stream.fileno()))
     return takes_all(stream)
 

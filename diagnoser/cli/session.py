@@ -16,7 +16,7 @@ from diagnoser.cli.delivery import check_targets, deliver
 from diagnoser.cli.gathering import Gathering
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.options import Settings
-from diagnoser.cli.printing import writable
+from diagnoser.cli.printing import READ_AS_TEXT, writable
 from diagnoser.cli.scopes import scope_of
 from diagnoser.cli.wildcards import expand
 from diagnoser.diagnosis import (
@@ -46,7 +46,6 @@ from diagnoser.model import (
 )
 
 _MOST_TOLD = 10
-_READ_AS_TEXT = ("text", "markdown")
 _TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
 _URL = re.compile(r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<target>[^/?#\s]+)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
@@ -259,7 +258,7 @@ def language_of(settings: Settings, blocks: Sequence[ErrorBlock]) -> str:
 
 def _deliver(report: Report, settings: Settings, blocks: Sequence[ErrorBlock]) -> None:
     language = language_of(settings, blocks)
-    if settings.language == "auto" and settings.output is None and settings.form in _READ_AS_TEXT:
+    if settings.language == "auto" and settings.output is None and settings.form in READ_AS_TEXT:
         wanted, language = language, writable(language, sys.stdout)
         if wanted != language and not settings.quiet:
             say(f"this output has no letters for --lang {wanted}; --output FILE writes UTF-8")

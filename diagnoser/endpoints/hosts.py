@@ -21,6 +21,8 @@ _DEFANGED = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAME = 253
+# Ends of pages, no top-level domains: a URL whose slashes were replaced ends with one.
+_PAGES = frozenset({"aspx", "asmx", "htm", "html", "jsp", "php", "svc"})
 
 
 class Refused(ValueError):
@@ -49,10 +51,6 @@ def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
         return ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
-
-
-# Ends of pages, no top-level domains: a URL whose slashes were replaced ends with one.
-_PAGES = frozenset({"aspx", "asmx", "htm", "html", "jsp", "php", "svc"})
 
 
 def _refuse_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str | None:

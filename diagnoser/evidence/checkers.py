@@ -87,7 +87,8 @@ _NETWORK = frozenset(
 class Check:
     """One line of a checker: the host (a name or an address), its port, and whether it is open.
 
-    ``port`` is ``None`` for a name lookup. ``address`` is the one that Test-NetConnection tried.
+    ``port`` is ``None`` for a name lookup. ``address`` is the one that Test-NetConnection tried;
+    no other checker tells it.
     """
 
     host: str
@@ -116,8 +117,8 @@ def _checks(text: str, source: str, most: int) -> list[Check]:
         if (warned := _WARNED.search(anchor[0][:1000])) is not None:
             before = text[max(0, anchor.start() - 600) : anchor.start()]
             found += _read_warning(warned, before, following, Location(source, line))
-            continue
-        found += _read_line(anchor[0][:1000], following, Location(source, line))
+        else:
+            found += _read_line(anchor[0][:1000], following, Location(source, line))
         if len(found) >= most:
             break
     return found[:most]
@@ -242,8 +243,8 @@ def is_moved_by_checks(
 ) -> bool:
     """Whether checks say anything about a case: not where its cause is proven to be no network.
 
-    Of several errors only those that speak of a connection, by the catalogue or by an endpoint: a
-    disk that is full beside a blocked port is not the port's doing.
+    Of several errors (not ``is_only``) only those that speak of a connection, by the catalogue or
+    by an endpoint: a disk that is full beside a blocked port is not the port's doing.
     """
     if case.block is None:
         return False

@@ -34,8 +34,8 @@ def join(
     Of probes that agree the one that saw most stands, and the others are listed as skipped; probes
     that contradict each other are all kept.
 
-    ``moved`` tells for each case whether a connection checker says anything about it. Checks
-    without such an error become one case with the endpoints they name, to be probed.
+    ``moved`` tells for each of ``cases`` whether a connection checker says anything about it.
+    Checks without such an error become one case with the endpoints they name, to be probed.
     """
     joined = list(cases)
     known = {e.key for e in endpoints_of(checks)}
@@ -44,27 +44,34 @@ def join(
         # What failed a test and what passed it are told together.
         joined.append(_of_checks(checks))
     for probe in probes:
-        places = _places(joined, probe)
-        if not places:
-            joined.append(Case(block=None, endpoints=(probe.endpoint,), probes=(probe,)))
-        for index, endpoint, certain in places:
-            told = () if certain else (Evidence(ASSUMED, str(endpoint), _source(probe)),)
-            facts = (*endpoint.derivation, *_reservations(probe), *told)
-            own = replace(endpoint, derivation=facts)
-            joined[index] = attach(joined[index], replace(probe, endpoint=own))
+        _place(joined, probe)
     for index, is_moved in enumerate(moved):
         rows = recognise_checks(_about(joined[index], checks)) if is_moved else ()
         if rows:
             # First, because the last row stands nearest to the root of the error.
             joined[index] = replace(joined[index], recognised=(*rows, *joined[index].recognised))
             is_told = True
-    if not is_told:
-        # What failed is told by itself where no error speaks of it; what passed proves nothing.
-        shown = {p.endpoint.key for c in joined for p in c.probes}
-        left = [c for c in checks if all(e.key not in shown for e in endpoints_of((c,)))]
-        if not all(c.passed for c in left):
-            joined.append(_of_checks(left))
-    return tuple(joined)
+    left = () if is_told else _left(joined, checks)
+    # What failed is told by itself where no error speaks of it; what passed proves nothing.
+    return tuple(joined) if all(c.passed for c in left) else (*joined, _of_checks(left))
+
+
+def _place(cases: list[Case], probe: ProbeResult) -> None:
+    """Puts ``probe`` at every endpoint of ``cases`` that it is about, or into a case of its own."""
+    places = _places(cases, probe)
+    if not places:
+        cases.append(Case(block=None, endpoints=(probe.endpoint,), probes=(probe,)))
+    for index, endpoint, certain in places:
+        told = () if certain else (Evidence(ASSUMED, str(endpoint), _source(probe)),)
+        facts = (*endpoint.derivation, *_reservations(probe), *told)
+        own = replace(endpoint, derivation=facts)
+        cases[index] = attach(cases[index], replace(probe, endpoint=own))
+
+
+def _left(cases: Sequence[Case], checks: Sequence[Check]) -> Sequence[Check]:
+    """The checks of endpoints that no observation of ``cases`` shows."""
+    shown = {p.endpoint.key for c in cases for p in c.probes}
+    return [c for c in checks if all(e.key not in shown for e in endpoints_of((c,)))]
 
 
 def _of_checks(checks: Sequence[Check]) -> Case:

@@ -20,6 +20,7 @@ from diagnoser.model import (
     StageResult,
 )
 
+# That it failed has a number only so that it is told from a connection that was not tried.
 _NOT_SUCCEEDED = 0
 
 
