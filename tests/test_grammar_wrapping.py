@@ -289,3 +289,16 @@ def test_a_line_that_may_go_on_below_its_block_is_told() -> None:
     (block,) = read_blocks(text, "x").blocks
     assert block.damage == ("its last line may be wrapped, and what follows was not read with it",)
     assert not derive(block).endpoints
+
+
+@pytest.mark.parametrize("wrap", [hard, folded])
+@pytest.mark.parametrize("quote", ["", "> "])
+def test_a_document_of_a_console_says_what_it_said(wrap: object, quote: str) -> None:
+    whole = (SAMPLES / "document-console.json").read_text("utf-8")
+
+    def said(text: str) -> list[object]:
+        (block,) = read_blocks(text, "x").blocks
+        return [(f.message, [(e.key, e.value) for e in f.fields]) for f in block.frames]
+
+    for width in (60, 80, 100):
+        assert said(wrapped(whole, wrap, width, quote)) == said(whole)

@@ -23,6 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from diagnoser.grammar.lexicon import BLANK, COLON, DASHES, Part, words
+from diagnoser.grammar.quotes import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,6 @@ _XML_LOG = re.compile(r"<(?:log|event)\s")
 _FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
 _BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
-_QUOTE = re.compile(r"(?m)^[ \t]{0,4}(?:>[ \u00a0]?){1,6}")
 _CELL = re.compile(r'\{""[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
 _CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)', re.MULTILINE)
@@ -68,7 +68,8 @@ def plain(text: str) -> str:
     values change with it, so it is for what cannot be read otherwise."""
     if len(text) > _LARGEST:
         return text
-    bare = _QUOTE.sub("", _INVISIBLE.sub("", text)).replace("\u00a0", " ")
+    seen = _INVISIBLE.sub("", text).split("\n")
+    bare = "\n".join(map(unquoted, seen)).replace("\u00a0", " ")
     if '"' not in bare and "“" in bare:
         bare = bare.replace("“", '"').replace("”", '"')
     return text if bare == text else bare

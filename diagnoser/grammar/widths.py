@@ -1,4 +1,4 @@
-"""How a whole text was wrapped, told by all its lines, and its lines put together again.
+"""How a whole text was wrapped, told by all its lines; ``joints`` puts them together again.
 
 A line *goes on* where the next is no beginning of anything: no entry, label, bar or separator.
 
@@ -18,9 +18,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from diagnoser.grammar.entries import KNOWN
-from diagnoser.grammar.lexicon import LABELLED, SEPARATOR, Part, parts_of
-from diagnoser.grammar.moments import STAMP, begins_entry
+from diagnoser.grammar.lexicon import LABELLED, SEPARATOR, parts_of
+from diagnoser.grammar.moments import begins_entry
+from diagnoser.grammar.quotes import all_unquoted
 from diagnoser.model import Cut
 from diagnoser.reading.framing import BLANKS, clean_line
 
@@ -30,7 +30,6 @@ NARROW, WIDE = 40, 250
 _LEAST = NARROW - 10
 # So many different lines of the greatest length are no accident; two, if no other line goes on.
 _SURE, _NEARLY = 3, 2
-_QUOTE = re.compile(r"[> \t\u00a0]*>[ \u00a0]?")
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"\S*")
 _LAST = re.compile(r"\S*\Z")
@@ -49,15 +48,9 @@ _SCHEME = re.compile(r"\bhttps?://\w", re.IGNORECASE)
 _HOST_GOES_ON = re.compile(r"[.:-]?\w")
 _OPEN_URL = re.compile(r"://[\w-]{0,60}\Z")
 _MARK = re.compile(r'\\.|"')
-# What a line may hold that is only the beginning of something, and what it is the beginning of.
-_ENTRY = re.compile(rf"{STAMP}\s{{1,8}}\d{{1,10}}\s{{1,8}}[IWE][0-9A-Fa-f]{{8}}:")
-_FIELD = re.compile(rf"(?:\|\s?){{0,4}}{KNOWN}")
-_WORD_OF_NUMBER = re.compile(r"(?:(?:\A|[^\w.])(?:[Ee]rror|[Ff]ehler)|\b[Tt]ag =)\Z")
-_NUMBER = re.compile(r" ?0x[0-9a-fA-F]{1,16}\b")
-_PAIR = re.compile(r"\s*[$\w][\w $-]{0,30}:\s")
-_OBJECT = re.compile(r"\{\s?[\"']")
+PAIR = re.compile(r"\s*[$\w][\w $-]{0,30}:\s")
 _SHOWN = 253
-_SEEN = 200
+SEEN = 200
 
 
 class How(Enum):
@@ -79,21 +72,6 @@ class Width:
     how: How
     columns: int
     quoted: bool = False
-
-
-def unquoted(line: str) -> str:
-    """A line without the marks of a mail that answers."""
-    quote = _QUOTE.match(line)
-    return line[quote.end() :] if quote else line
-
-
-def all_unquoted(lines: list[str]) -> list[str]:
-    """Lines without the marks of a mail; one alone may be the rest of a line of XML."""
-    marked = [False, *(_QUOTE.match(line) is not None for line in lines), False]
-    return [
-        unquoted(line) if here and (above or below) else line
-        for line, above, here, below in zip(lines, marked, marked[1:], marked[2:], strict=False)
-    ]
 
 
 def first_word(line: str) -> str:
@@ -144,7 +122,7 @@ def _width_of(lines: list[str], bare: list[str]) -> Width:
     full = _full(lines, bare, columns, on) if NARROW <= columns <= WIDE else []
     different = {_DIGITS.sub("0", lines[i]) for i in full}
     # A terminal may drop a blank at the end of a line.
-    short = [i for i in on if len(lines[i]) < columns - 1 and not _PAIR.match(bare[i + 1])]
+    short = [i for i in on if len(lines[i]) < columns - 1 and not PAIR.match(bare[i + 1])]
     if (
         (len(different) >= _NEARLY and not short)
         or (len(different) >= _SURE and not _are_flowed(bare, on))
@@ -175,80 +153,12 @@ def _breaks(lines: list[str], index: int) -> bool:
 def goes_on(lines: list[str], index: int) -> bool:
     """Whether the line below the one at ``index`` is the beginning of nothing."""
     following = lines[index + 1]
-    return bool(following.strip(BLANKS)) and not opens(following) and not _is_indented(following)
+    return bool(following.strip(BLANKS)) and not opens(following) and not is_indented(following)
 
 
-def _is_indented(line: str) -> bool:
+def is_indented(line: str) -> bool:
+    """Whether a line is set in, as what goes on is not."""
     return line[:1] == "\t" or line[:2] == "  "
-
-
-def joint(line: str, following: str, length: int, width: Width) -> str | None:
-    """What stood between a line and the next if they were one; ``None`` if they were not.
-
-    Both are without quote marks; ``length`` is that of the line as ``width`` counts it.
-    """
-    room = width.columns - length
-    if not following.strip(BLANKS):
-        # Blanks that were behind the last word.
-        return "" if following and width.how is How.CUT and room == 0 else None
-    if _is_beginning(line.rstrip(BLANKS), following):
-        return "" if line.endswith(" ") or following[0] == " " else " "
-    if width.how is How.CUT:
-        is_inside = line.endswith(" ") or following[0] == " "
-        if room > 1 or begins_entry(following) or _is_indented(following):
-            return None
-        if opens(following) and not is_inside:
-            return None
-        if room == 1:
-            return None if following[0] == " " else " "
-        return ""
-    if width.how is How.FOLDED:
-        if line.endswith(" "):
-            fits = len(first_word(following)) < room
-            return None if fits or begins_entry(following) else ""
-        is_cut = room == 0 and " " not in line and not opens(following)
-        return "" if is_cut else None
-    if opens(following) or _is_indented(following):
-        return None
-    if width.how is How.FLOWED and len(first_word(following)) + 1 > room:
-        return None if _PAIR.match(line) and _PAIR.match(following) else " "
-    if not _lacks_end(line):
-        return None
-    return "" if room == 0 and line[-1].isalnum() and following[0].isalnum() else " "
-
-
-def keeps_lines(line: str) -> bool:
-    """Whether a line begins what is read with the lines below it anyway: the message of a labelled
-    block, and its fields in JSON."""
-    found = LABELLED.match(clean_line(line[:_SEEN]))
-    if found is None:
-        return False
-    parts = parts_of(found["label"])
-    return Part.MESSAGE in parts or (Part.FIELDS in parts and found["value"][:1] == "{")
-
-
-def _lacks_end(line: str) -> bool:
-    """Whether a part of a labelled block goes on below: nothing else may stand there."""
-    found = LABELLED.match(clean_line(line[:_SEEN]))
-    if found is None or line.rstrip(BLANKS)[-1:] == ",":
-        return False
-    parts, value = parts_of(found["label"]), found["value"]
-    is_pairs = Part.FIELDS in parts and bool(value) and value[0] not in "{\"'["
-    return is_pairs or (Part.LINE in parts and "," in value)
-
-
-def _is_beginning(line: str, following: str) -> bool:
-    """Whether a line is nothing without the next, however it came to be by itself."""
-    if len(line) > WIDE:
-        return False
-    if _OBJECT.match(following):
-        found = LABELLED.fullmatch(clean_line(line))
-        return found is not None and not found["value"]
-    if _NUMBER.match(following):
-        return _WORD_OF_NUMBER.search(line[-8:]) is not None
-    if _ENTRY.fullmatch(line):
-        return not begins_entry(following)
-    return _FIELD.fullmatch(line) is not None and not (_PAIR.match(following) or opens(following))
 
 
 def _is_folded(lines: list[str], on: list[int]) -> bool:
@@ -277,7 +187,7 @@ def _are_flowed(lines: list[str], on: list[int]) -> bool:
         return False
     on = [i for i in on if " " in lines[i] or len(lines[i]) > NARROW]
     full = [i for i in on if len(lines[i]) + 1 + len(first_word(lines[i + 1])) > room]
-    ends = [i for i in sorted(set(on) - set(full)) if not _PAIR.match(lines[i + 1])]
+    ends = [i for i in sorted(set(on) - set(full)) if not PAIR.match(lines[i + 1])]
     different = {_DIGITS.sub("0", lines[i]) for i in full if " " in lines[i]}
     return (
         len(different) >= _SURE
@@ -318,7 +228,7 @@ def _ends_in_string(line: str, head: str) -> bool:
 
 def opens(line: str) -> bool:
     """Whether something begins with a line: an entry, a part of a block, a bar, a separator."""
-    bare = clean_line(line[:_SEEN])
+    bare = clean_line(line[:SEEN])
     if begins_entry(bare) or _OPENS.match(bare) or SEPARATOR.fullmatch(bare):
         return True
     found = LABELLED.match(bare)

@@ -21,9 +21,12 @@ from functools import cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from diagnoser.grammar.joints import joint, keeps_lines
 from diagnoser.grammar.lexicon import LABELLED, NUMBER, Part, code_anchor, parts_of
 from diagnoser.grammar.moments import begins_entry
+from diagnoser.grammar.quotes import all_unquoted, unquoted
 from diagnoser.grammar.sessions import is_whole
+from diagnoser.grammar.strings import DOCUMENT, with_whole_strings
 from diagnoser.grammar.widths import (
     HALF,
     NARROW,
@@ -31,15 +34,11 @@ from diagnoser.grammar.widths import (
     WIDE,
     How,
     Width,
-    all_unquoted,
     cut_between,
     first_word,
     goes_on,
-    joint,
-    keeps_lines,
     may_go_on,
     opens,
-    unquoted,
     width_of,
 )
 from diagnoser.reading.framing import BLANKS, clean_line
@@ -61,13 +60,8 @@ _FOLDED = re.compile(
 )
 _MODULE_ENDS = re.compile(r"\$module\s{0,2}:\s{0,2}[^\s|]+\s*\Z")
 _CLIENT = re.compile("cl#")
-_DOCUMENT = re.compile(r'"(?:origin|serCode)"')
 # A line of JSON that does not end as one.
 _JSON_LINE = re.compile(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
-# A string of JSON that goes over lines, which none may.
-_STRING = re.compile(
-    r'(?<!\\)"(?:[^"\\\n]|\\.){0,2000}(?:\n(?:[^"\\\n]|\\.){0,2000}){0,40}"', re.DOTALL
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +88,9 @@ def unwrap(text: str) -> Unwrapped:
     width = width_of(lines)
     cuts: dict[int, list[Cut]] = {}
     is_known = width.how in (How.CUT, How.FOLDED)
-    has_documents = _DOCUMENT.search(text) is not None
+    has_documents = DOCUMENT.search(text) is not None
     if has_documents and not is_known:
-        lines = _with_whole_strings(lines)
+        lines = with_whole_strings(lines)
     if any(pattern.search(text) for pattern, _ in _patterns()):
         _join_units(lines, width, cuts)
     open_ends: frozenset[int] = frozenset()
@@ -106,7 +100,7 @@ def unwrap(text: str) -> Unwrapped:
     lines, places = _joined(lines, width)
     if has_documents and is_known:
         # What is left are breaks that JSON does not allow, and quote marks.
-        lines = _with_whole_strings(lines)
+        lines = with_whole_strings(lines)
     joined = "\n".join(lines)
     found: dict[int, list[Cut]] = {}
     for line, some in cuts.items():
@@ -192,51 +186,6 @@ def _note_cuts(lines: list[str], columns: int, cuts: dict[int, list[Cut]]) -> No
                 cuts.setdefault(index, []).append(cut)
 
 
-def _with_whole_strings(lines: list[str]) -> list[str]:
-    """Without quote marks before JSON documents, and with the line breaks inside their strings
-    behind them, so that lines stay. A document begins a line and ends above a blank one
-    or the next entry."""
-    text, lines, past = "\n".join(lines), [*lines], 0
-    for match in islice(_DOCUMENT.finditer(text), _MOST_UNITS):
-        hit = text.count("\n", 0, match.start())
-        if hit < past:
-            continue
-        first = hit
-        while first > max(past, hit - _MOST_LINES) and not (
-            _opens_object(lines[first]) or begins_entry(clean_line(lines[first]))
-        ):
-            first -= 1
-        past = hit + 1
-        while past < min(len(lines), hit + 2 * _MOST_LINES):
-            following = clean_line(lines[past])
-            if not following or begins_entry(following):
-                break
-            past += 1
-        if _opens_object(lines[first]):
-            document = [unquoted(line) for line in lines[first:past]]
-            lines[first:past] = _joined_strings(document).split("\n")
-    return lines
-
-
-def _opens_object(line: str) -> bool:
-    return unquoted(line).lstrip().startswith("{")
-
-
-def _joined_strings(lines: list[str]) -> str:
-    text, width = "\n".join(lines), max(map(len, lines))
-
-    def whole(match: re.Match[str]) -> str:
-        first, *rest = match[0].split("\n")
-        length = match.start() - (text.rfind("\n", 0, match.start()) + 1) + len(first)
-        for line in rest:
-            cut = first.endswith(" ") or length == width
-            first += unquoted(line) if cut else f" {unquoted(line)}"
-            length = len(line)
-        return first + "\n" * len(rest)
-
-    return _STRING.sub(whole, text)
-
-
 def rejoin(lines: list[str], width: Width | None = None) -> str | None:
     """Wrapped lines as the one that they were; ``None`` where they do not look wrapped.
 
@@ -313,7 +262,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
         (_FOLDED, True),
         (_CLIENT, False),
         (code_anchor(), False),
-        (_DOCUMENT, False),
+        (DOCUMENT, False),
         (_JSON_LINE, False),
     )
 
