@@ -4,7 +4,8 @@ Lines of curl itself begin with ``* ``, what was sent with ``> ``, what came wit
 progress meter they stand in the middle of a line. The numbers decide: curl's own (``curl: (60)``),
 OpenSSL's, those of an alert (level times 256 plus AlertDescription), Schannel's (``0x80090325``).
 Words are read only where curl prints the sentence of a number in place of it: strerror's, and
-OpenSSL's of a verify code. Wordings: curl 7.19 to 8.15, with OpenSSL, LibreSSL, GnuTLS, Schannel.
+OpenSSL's of a verify code. Wordings: curl 7.19 to 8.15, with OpenSSL, LibreSSL and Schannel; with
+GnuTLS the end of the handshake is not known.
 """
 
 from __future__ import annotations
