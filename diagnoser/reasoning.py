@@ -31,7 +31,7 @@ ProbeRule = Callable[[ProbeResult], Finding]
 
 _PROXY_CAUSES = ("proxy-unreachable", "proxy-authentication-required", "proxy-refused")
 _DOUBTS = (ASSUMED, ASKED_NAME)
-# What only shows once a connection stands, and may be otherwise for another server name.
+# What a peer may answer otherwise to another server name.
 _OF_NAME = (
     "tls-intercepted", "intercepted-and-trusted-here", "box-certificate", "handshake-blocked",
     "handshake-stalled", "protocol-too-old", "certificate-expired", "name-mismatch",
@@ -39,7 +39,7 @@ _OF_NAME = (
     "client-certificate-required", "client-certificate-refused", "client-certificate-expired",
     "alert-received", "large-hello-lost",
 )  # fmt: skip
-# What only shows once a connection stands.
+# What only shows once a connection stands, as the suspects of a catalogue row are spelt.
 _CONNECTED = frozenset(
     {
         "not-tls", "tls-intercepted", "handshake-blocked", "handshake-stalled", "protocol-too-old",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -164,8 +163,9 @@ def _save(target: Path, data: bytes, option: str) -> None:
             with target.open("wb") as through:
                 through.write(data)
             return
-        # tempfile would try 10,000 names in a folder of Windows that may not be written to.
-        draft = target.parent / f".{target.name[:100]}.{secrets.token_hex(8)}"
+        # tempfile would try 10,000 names in a folder of Windows that may not be written to, and
+        # secrets would load OpenSSL.
+        draft = target.parent / f".{target.name[:100]}.{os.urandom(8).hex()}"
         handle = os.open(draft, _CREATE, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:

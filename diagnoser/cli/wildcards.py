@@ -7,7 +7,6 @@ passwords stay as they were typed.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Sequence
@@ -34,6 +33,8 @@ def expand(paths: Sequence[str], system: str) -> tuple[str, ...]:
     for path in paths:
         fits: list[str] = []
         if are_wildcards(path, system):
+            import glob  # noqa: PLC0415  (this module loads at every start)
+
             # A bracket is an ordinary letter to cmd, and stands in many a name.
             pattern = path.replace("[", "[[]")
             fits = sorted(glob.glob(pattern), key=os.path.normcase)  # noqa: PTH207

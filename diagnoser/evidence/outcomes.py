@@ -274,12 +274,12 @@ def _verified(said: Statements, tls: TlsFacts | None) -> StageResult:
         detail = "no certificate was received, whatever the return code says"
         return ended(Condition.NOT_REACHED, detail)
     told = ", ".join(f"{v.trust_store.value}: {v.name} ({v.code})" for v in tls.verify)
-    theirs = (TrustStore.SYSTEM, TrustStore.UNKNOWN)
+    # The stores that are the same everywhere weigh most, one that nobody knows accepts nothing.
     known = [v for v in tls.verify if v.trust_store is not TrustStore.UNKNOWN]
-    counting = [v for v in known if v.trust_store not in theirs]
-    if any(v.code == 0 for v in counting or known):
+    public = [v for v in known if v.trust_store is not TrustStore.SYSTEM]
+    if any(v.code == 0 for v in public or known):
         return ended(Condition.MET, told)
-    refusing = [v for v in counting or tls.verify if v.code != 0]
+    refusing = [v for v in public or tls.verify if v.code != 0]
     if refusing:
         return ended(Condition.CERTIFICATE_REJECTED, told, refusing[0].code)
     code = (

@@ -115,6 +115,7 @@ def _says_nothing(said: Statements) -> bool:
 
 
 def _target(told: str | None, run: str) -> _Target:
+    """Whom ``run`` was about; ``told`` are the options of its command, ``None`` without one."""
     options = told or ""
     given = _CONNECT.search(options)
     host, port = split_target(given[1]) if given else (None, None)

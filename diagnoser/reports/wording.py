@@ -130,20 +130,26 @@ def _tells_unopened(verdict: Verdict) -> bool:
 def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wording:
     titles = words.phrases["list_sign"].join(words.causes[c].title for c in causes)
     if probe := next((p for p in diagnosis.case.probes if p.is_unopened), None):
-        at = probe.endpoint
-        facts = {"host": at.host, "port": str(at.port), "endpoint": str(at), "causes": titles}
-        summary = name_unnamed(_fill(words.phrases["several_unopened"], facts), (at,), words)
-        return Wording(
-            title=words.phrases["unopened"],
-            summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
-            remedy=_remedy(words.causes[causes[0]].remedy, facts, diagnosis, words),
-            reproduce=_commands(diagnosis),
-            candidates=causes,
-        )
+        return _several_ways(causes, titles, probe.endpoint, diagnosis, words)
     return Wording(
         title=words.phrases["several"],
         summary=words.phrases["several_summary"].format(causes=titles),
         remedy=(_next_test(diagnosis, words),),
+        reproduce=_commands(diagnosis),
+        candidates=causes,
+    )
+
+
+def _several_ways(
+    causes: tuple[str, ...], titles: str, at: Endpoint, diagnosis: Diagnosis, words: Words
+) -> Wording:
+    """The wording of a connection of which only is told that it did not open."""
+    facts = {"host": at.host, "port": str(at.port), "endpoint": str(at), "causes": titles}
+    summary = name_unnamed(_fill(words.phrases["several_unopened"], facts), (at,), words)
+    return Wording(
+        title=words.phrases["unopened"],
+        summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
+        remedy=_remedy(words.causes[causes[0]].remedy, facts, diagnosis, words),
         reproduce=_commands(diagnosis),
         candidates=causes,
     )
