@@ -42,6 +42,12 @@ NARROW = (
 )  # fmt: skip
 
 
+def test_no_login_of_a_proxy_is_told() -> None:
+    text = text_of("openssl-3.0-fortinet.txt", "-proxy http://bob:secret@proxy.example.org:3128")
+    (probe,) = read_transcripts(text, "output3.txt", AT, PUBLIC)
+    assert probe.proxy == "proxy.example.org:3128"
+
+
 @pytest.mark.parametrize("option", NARROW)
 @pytest.mark.parametrize("name", ["version", "reset", "closed", "stalled"])
 def test_who_narrows_his_own_hello_learns_nothing_of_the_server(name: str, option: str) -> None:

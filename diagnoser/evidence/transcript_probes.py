@@ -29,6 +29,7 @@ from diagnoser.evidence.targets import (
     is_name,
     read_port,
     split_target,
+    without_login,
 )
 from diagnoser.identifiers import name_matches
 from diagnoser.model import (
@@ -141,7 +142,7 @@ def _target(told: str | None, run: str) -> _Target:
         hides_name="-noservername" in options,
         narrowing=read_narrowing(told),
         shows_certificate=_CERT.search(options) is not None,
-        proxy=proxy[1] if proxy else None,
+        proxy=without_login(proxy[1]) if proxy else None,
         address=address if address and proxy is None and is_literal(address) else None,
     )
 
