@@ -24,7 +24,7 @@ from diagnoser.evidence.connections import Book, Connection
 from diagnoser.evidence.endings import PATIENCE, connect_of, handshake_of, stages_of, tls_of
 from diagnoser.evidence.lookups import Lookup
 from diagnoser.evidence.packets import DamagedCapture, read_packets
-from diagnoser.evidence.targets import is_literal
+from diagnoser.evidence.targets import endpoint_of
 from diagnoser.model import (
     AddressResult,
     Condition,
@@ -106,23 +106,9 @@ def _target(
 
 
 def _endpoint(host: str, port: int, connection: Connection | None, source: str) -> Endpoint:
-    role, reason = catalog.role_of(host, port)
-    row = catalog.roles()[role]
-    known = catalog.port_row(port)
-    tcp = known is not None and known.transport is Transport.TCP
     sent = connection.up.tls.server_name if connection is not None else None
-    return Endpoint(
-        host=host,
-        port=port,
-        role=role,
-        server_name=sent or (None if is_literal(host) else host),
-        client_certificate=row.client_certificate,
-        transport=Transport.TCP if tcp else Transport.TLS,
-        derivation=(
-            Evidence("capture_target", f"{host}:{port}", source),
-            Evidence("role", role.value, f"catalogue: {reason}"),
-        ),
-    )
+    fact = Evidence("capture_target", f"{host}:{port}", source)
+    return endpoint_of(host, port, (fact,), sent)
 
 
 def _probe(

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import pyparsing as pp
 
-from diagnoser import catalog
-from diagnoser.evidence.targets import is_literal
+from diagnoser.evidence.targets import endpoint_of
 from diagnoser.model import (
     Case,
     Category,
@@ -25,7 +24,6 @@ from diagnoser.model import (
     Evidence,
     Location,
     Recognition,
-    Transport,
 )
 
 TABLE = "checkers"
@@ -181,26 +179,10 @@ def endpoints_of(checks: Sequence[Check]) -> tuple[Endpoint, ...]:
     for check in checks:
         if check.port is None or (check.host, check.port) in found:
             continue
-        role, reason = catalog.role_of(check.host, check.port)
-        row, known = catalog.roles()[role], catalog.port_row(check.port)
-        tcp = known is not None and known.transport is Transport.TCP
-        found[check.host, check.port] = Endpoint(
-            host=check.host,
-            port=check.port,
-            role=role,
-            server_name=None if is_literal(check.host) else check.host,
-            client_certificate=row.client_certificate,
-            transport=Transport.TCP if tcp else Transport.TLS,
-            derivation=(
-                Evidence("checker_target", f"{check.host}:{check.port}", str(check.at)),
-                *(
-                    []
-                    if check.passed
-                    else [Evidence("checker_failed", _shown(check), str(check.at))]
-                ),
-                Evidence("role", role.value, f"catalogue: {reason}"),
-            ),
-        )
+        facts = [Evidence("checker_target", f"{check.host}:{check.port}", str(check.at))]
+        if not check.passed:
+            facts.append(Evidence("checker_failed", _shown(check), str(check.at)))
+        found[check.host, check.port] = endpoint_of(check.host, check.port, tuple(facts))
     return tuple(found.values())
 
 

@@ -8,15 +8,14 @@ machine's opinion only where the text shows that its own roots were asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from diagnoser import catalog
 from diagnoser.evidence.curl_commands import Command, read_command
 from diagnoser.evidence.curl_outcomes import stages_of, system_number
 from diagnoser.evidence.curl_statements import CurlStatements, read_curl
 from diagnoser.evidence.curl_tls import tls_of
-from diagnoser.evidence.targets import is_literal, is_name
+from diagnoser.evidence.targets import endpoint_of, is_literal, is_name
 from diagnoser.model import (
     ASKED_NAME,
     ASSUMED_TIME,
@@ -26,9 +25,7 @@ from diagnoser.model import (
     Evidence,
     Origin,
     ProbeResult,
-    Role,
     Stage,
-    Transport,
 )
 
 _HTTPS = 443
@@ -135,26 +132,14 @@ def _peer(said: CurlStatements) -> str:
 
 
 def _endpoint(target: _Target, source: str, assumed: str | None) -> Endpoint:
-    role, reason = catalog.role_of(target.host, target.port)
-    row, known = catalog.roles().get(role), catalog.port_row(target.port)
-    tcp = known is not None and known.transport is Transport.TCP
-    found = [
-        Evidence("transcript_target", f"{target.host} ({target.told})", source),
-        Evidence("role", role.value, f"catalogue: {reason}"),
-    ]
+    fact = Evidence("transcript_target", f"{target.host} ({target.told})", source)
+    found = endpoint_of(target.host, target.port, (fact,))
+    beside = []
     if target.asked_name is not None:
-        found.append(Evidence(ASKED_NAME, target.asked_name, source))
+        beside.append(Evidence(ASKED_NAME, target.asked_name, source))
     if assumed is not None:
-        found.append(Evidence(ASSUMED_TIME, assumed, source))
-    return Endpoint(
-        host=target.host,
-        port=target.port,
-        role=role,
-        server_name=target.server_name,
-        client_certificate=row.client_certificate if row and role is not Role.UNKNOWN else False,
-        transport=Transport.TCP if tcp else Transport.TLS,
-        derivation=tuple(found),
-    )
+        beside.append(Evidence(ASSUMED_TIME, assumed, source))
+    return replace(found, server_name=target.server_name, derivation=(*found.derivation, *beside))
 
 
 def _time(said: CurlStatements, written: datetime) -> tuple[datetime, str | None]:

@@ -1,9 +1,12 @@
-"""Hosts and ports as command lines, and the output of commands, spell them."""
+"""Whom evidence is about: hosts and ports as commands spell them, and the endpoint they name."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+
+from diagnoser import catalog
+from diagnoser.model import Endpoint, Evidence, Transport
 
 # An endpoint whose host no evidence names: it never resolves (RFC 6761 section 6.4).
 UNKNOWN_HOST = "unknown-host.invalid"
@@ -48,3 +51,24 @@ def read_port(text: str) -> int | None:
 def without_login(url: str) -> str:
     """A proxy as it may be told: without scheme, login and path."""
     return url.rpartition("//")[2].partition("/")[0].rpartition("@")[2]
+
+
+def endpoint_of(
+    host: str, port: int, facts: tuple[Evidence, ...], server_name: str | None = None
+) -> Endpoint:
+    """The endpoint that evidence names, as the catalogue knows it.
+
+    ``facts`` say how it is named. Asked for is ``server_name``, else the host if it is a name.
+    """
+    role, reason = catalog.role_of(host, port)
+    known = catalog.port_row(port)
+    without_tls = known is not None and known.transport is Transport.TCP
+    return Endpoint(
+        host=host,
+        port=port,
+        role=role,
+        server_name=server_name or (None if is_literal(host) else host),
+        client_certificate=catalog.roles()[role].client_certificate,
+        transport=Transport.TCP if without_tls else Transport.TLS,
+        derivation=(*facts, Evidence("role", role.value, f"catalogue: {reason}")),
+    )
