@@ -144,6 +144,23 @@ def test_a_proxy_is_no_option_that_begins_with_its_name(options: str) -> None:
     assert probe.proxy == "proxy.example.com:8080"
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["--socks5 10.0.0.9:1080", "-vx 10.0.0.9:1080", "--preproxy socks5h://10.0.0.9:1080", ""],
+)
+def test_what_refuses_on_the_way_is_the_proxy(option: str) -> None:
+    text = f"""\
+$ curl {option} https://eu2-cloud.acronis.com:8443/
+*   Trying 10.0.0.9:1080...
+* connect to 10.0.0.9 port 1080 failed: Connection refused
+* Failed to connect to 10.0.0.9 port 1080 after 0 ms: Connection refused
+curl: (7) Failed to connect to 10.0.0.9 port 1080 after 0 ms: Connection refused
+"""
+    diagnosis = judged(text)
+    assert told(diagnosis) == ("proxy-unreachable", APPLIES)
+    assert [p.proxy for p in diagnosis.case.probes] == ["10.0.0.9:1080"]
+
+
 def test_roots_that_the_command_names_are_not_the_machines() -> None:
     for text in (
         text_of("trusted").replace("curl ", "curl --cacert corp.pem ", 1),

@@ -15,10 +15,13 @@ _COMMAND = re.compile(
 )
 _URL = re.compile(r"\b(?P<scheme>https?)://(?:[^\s/@\"']{1,200}@)?(?P<place>[^\s/?#\"'`]{1,300})")
 # Options whose value is a URL that nobody asks for anything.
-_OTHER_URL = re.compile(
-    r"(?<!\S)(?:-x|--proxy|--preproxy|--socks\S{1,12}|-e|--referer)[= ]?\s*[\"']?$"
+_LEADING = (
+    # Behind options that take no value: -vx, -sSx.
+    r"-[vsSkiILfgGjJlnNqRaB#0-46p]{0,12}x"
+    r"|--(?:proxy|proxy1\.0|preproxy|socks4a?|socks5|socks5-hostname)(?=[=\s])"
 )
-_PROXY = re.compile(r"(?<!\S)(?:-x|--proxy[=\s])\s*[\"']?(?P<value>[^\s\"']+)")
+_OTHER_URL = re.compile(rf"(?<!\S)(?:{_LEADING}|-e|--referer)[= ]?\s*[\"']?$")
+_PROXY = re.compile(rf"(?<!\S)(?:{_LEADING})[=\s]?\s*[\"']?(?P<value>[^\s\"']+)")
 _CERT = re.compile(r"(?<!\S)(?:-E|--cert)(?!\S)")
 _OWN_ROOTS = re.compile(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
 _NARROW = re.compile(

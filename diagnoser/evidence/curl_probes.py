@@ -112,6 +112,9 @@ def _target(said: CurlStatements, command: Command | None) -> _Target | None:
         proxy = proxy or _peer(said)
     elif said.unresolved == "proxy" and not is_named:
         return None
+    elif proxy is None and is_named and said.led is None and said.host not in (None, host):
+        # Whom it went to is not whom it asked for: a proxy that the command does not name.
+        proxy = f"{said.host}:{said.port}" if said.port else said.host
     if host is None or not (is_literal(host) or is_name(host)):
         return None
     server_name = None if is_literal(host) else host
