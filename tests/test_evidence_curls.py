@@ -349,6 +349,20 @@ def test_a_run_that_curl_itself_ended_shows_no_stage_as_passed(code: int) -> Non
     assert told(judged(tried)) == OPEN
 
 
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("Operation timed out after 30001 milliseconds with 0 bytes received", None),
+        ("Connection timed out after 30001 milliseconds", None),
+        ("Failed to connect to eu2-cloud.acronis.com port 8443 after 30001 ms: Could not connect to"
+         " server", "port-filtered"),
+    ],
+)  # fmt: skip
+def test_a_time_out_without_more_words_may_be_of_any_stage(said: str, cause: str | None) -> None:
+    diagnosis = judged(f"$ curl https://eu2-cloud.acronis.com:8443/\ncurl: (28) {said}\n")
+    assert told(diagnosis) == (OPEN if cause is None else (cause, APPLIES))
+
+
 def test_plain_http_says_nothing_of_tls() -> None:
     text = text_of("refused").replace("https://", "http://")
     assert told(judged(text)) == ("port-closed", APPLIES)

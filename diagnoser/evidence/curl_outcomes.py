@@ -103,7 +103,9 @@ def _connected(said: CurlStatements) -> _End:
     )
     if known:
         return _End(known[0].condition, known[0].name, known[0].number)
-    if said.code == _TIMED_OUT and (said.waited or 0) >= _PATIENCE:
+    # Without -v a time-out may be one of the handshake, or of the answer, as well.
+    is_of_connect = bool(said.attempts) or said.text.startswith("Failed to connect to ")
+    if said.code == _TIMED_OUT and is_of_connect and (said.waited or 0) >= _PATIENCE:
         return _End(Condition.CONNECTION_TIMED_OUT, f"no answer for {said.waited} ms", said.code)
     if said.stage_code in (None, _TIMED_OUT, _NO_CONNECTION):
         # Whoever does not wait has not seen it fail.
