@@ -363,6 +363,23 @@ def test_a_time_out_without_more_words_may_be_of_any_stage(said: str, cause: str
     assert told(diagnosis) == (OPEN if cause is None else (cause, APPLIES))
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "cause"),
+    [
+        (35, "Recv failure: Connection reset by peer", ("handshake-blocked", SUSPECTED)),
+        (56, "Recv failure: Connection reset by peer", OPEN),
+        (56, "OpenSSL SSL_read: Connection reset by peer, errno 104", OPEN),
+        (55, "Send failure: Broken pipe", OPEN),
+    ],
+)
+def test_what_failed_after_the_handshake_accuses_none(
+    code: int, said: str, cause: tuple[str, Standing | None]
+) -> None:
+    diagnosis = judged(f"$ curl https://eu2-cloud.acronis.com:8443/\ncurl: ({code}) {said}\n")
+    assert told(diagnosis) == cause
+    assert diagnosis.case.probes[0].stage(Stage.CONNECT).condition is Condition.MET
+
+
 def test_plain_http_says_nothing_of_tls() -> None:
     text = text_of("refused").replace("https://", "http://")
     assert told(judged(text)) == ("port-closed", APPLIES)

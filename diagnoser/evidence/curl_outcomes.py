@@ -23,7 +23,7 @@ _SYSTEM_SAYS = {
     "connection was reset": 10054, "connection was aborted": 10053, "network is down": 10050,
     "network down": 10050, "broken pipe": 104,
 }  # fmt: skip
-_TIMED_OUT, _NO_CONNECTION = 28, 7
+_TIMED_OUT, _NO_CONNECTION, _NO_TLS = 28, 7, 35
 # Shorter than the second retransmission of a SYN (RFC 6298), silence is no filter.
 _PATIENCE = 3000
 _ERRNO = re.compile(r"\berrno (\d{1,5})\b")
@@ -96,7 +96,8 @@ def _connected(said: CurlStatements) -> _End:
     if said.connected is not None or said.tunnel is not None:
         return _End(Condition.MET, "")
     rows = [system_number(reason) for _, _, reason in said.attempts if reason is not None]
-    rows += [system_number(said.text.rpartition(": ")[2])]
+    if said.code in (_TIMED_OUT, _NO_CONNECTION):
+        rows.append(system_number(said.text.rpartition(": ")[2]))
     known = sorted(
         (r for r in rows if r is not None and r.condition in _TELLING),
         key=lambda r: _TELLING.index(r.condition),
@@ -166,6 +167,9 @@ def _cut(said: CurlStatements) -> _End:
     """How a handshake ended of which no number of TLS is told."""
     if said.code == _TIMED_OUT and (said.waited is None or said.waited >= _PATIENCE):
         return _End(Condition.HANDSHAKE_TIMED_OUT, f"no end after {said.waited} ms", said.code)
+    if not (said.hello or said.connected or said.code == _NO_TLS):
+        # Without -v a later failure does not tell whether the handshake had been finished.
+        return _End(Condition.UNCLASSIFIED, _untold(said), said.code)
     reason = said.text.removeprefix("Recv failure: ").partition(" in connection to ")[0]
     row = system_number(reason.rpartition(": ")[2])
     if (numbered := _ERRNO.search(said.text)) is not None and int(numbered[1]):
