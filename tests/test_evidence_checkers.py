@@ -304,3 +304,45 @@ def test_a_failed_check_without_an_error_is_a_suspicion(output: str, causes: set
     (case,) = join((), (), read_checks(output, "checker.txt"))
     suspected = {v.rule for v in judge(case).verdicts if v.finding.standing is Standing.SUSPECTED}
     assert suspected == causes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Check for eu2-cloud.acronis.com 443 before you start",
+        "Check for updates 443 failed",
+        "Check for eu2-cloud.acronis.com 443",
+        "Verifying connection to 203.0.113.9 on port 44445...",
+        "Performing Name Resolution for: eu2-cloud.acronis.com...",
+    ],
+)
+def test_a_sentence_and_a_line_that_was_cut_tell_no_result(line: str) -> None:
+    assert read_checks(line, "x") == ()
+
+
+def test_a_failure_may_say_more_and_a_success_its_time() -> None:
+    text = "Check for a.acronis.com 443 timed out\nCheck for b.acronis.com\t443 Ok (12 ms)\n"
+    assert [c.passed for c in read_checks(text, "x")] == [False, True]
+
+
+def test_a_port_that_no_agent_needs_is_no_suspicion() -> None:
+    checks = read_checks("Check for printer.example.net 9100 Failed\n", "x")
+    assert recognise_checks(checks) == ()
+    (case,) = join((), (), checks)
+    assert all(v.finding.standing is not Standing.SUSPECTED for v in judge(case).verdicts)
+    other = read_checks("Check for baas-fes-eu2.acronis.com 44445 Failed\n", "x")
+    (found,) = recognise_checks((*checks, *other))
+    assert [e.value for e in found.evidence] == ["baas-fes-eu2.acronis.com:44445"]
+
+
+def test_a_saved_report_of_checks_alone_is_judged_the_same(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text(
+        "Check for rs-eu2-cloud.acronis.com 8443 Failed\nCheck for eu2-cloud.acronis.com 443 Ok\n"
+    )
+    whole = ("scan", "--offline", "--format", "json")
+    first = diagnoser(*whole, str(tmp_path / "c.txt"), expect=1).stdout
+    (tmp_path / "c.json").write_text(first)
+    again = diagnoser(*whole, str(tmp_path / "c.json"), expect=1).stdout
+    one, other = (json.loads(t)["cases"][0] for t in (first, again))
+    assert one["cause"] == "port-closed"
+    assert [v["standing"] for v in one["verdicts"]] == [v["standing"] for v in other["verdicts"]]

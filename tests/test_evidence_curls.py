@@ -406,6 +406,104 @@ def test_a_text_that_is_cut_anywhere_accuses_nobody_else(name: str) -> None:
             assert told(judge(case))[0] in (*whole, "none", "endpoint-healthy"), text[:end]
 
 
+REFUSED = """\
+$ curl -v {options}
+*   Trying {address}:{port}...
+* connect to {address} port {port} failed: Connection refused
+* Failed to connect to {host} after 2 ms: Couldn't connect to server
+curl: (7) Failed to connect to {host} after 2 ms: Couldn't connect to server
+"""
+URL = "https://eu2-cloud.acronis.com:8443/"
+
+
+def test_newer_versions_name_host_and_port_together() -> None:
+    line = "* Host eu2-cloud.acronis.com:443 was resolved.\n*   Trying"
+    text = re.sub(r"^\$ [^\n]*\n", "", text_of("genuine").replace("*   Trying", line, 1))
+    (probe,) = probes_of(text)
+    assert (probe.endpoint.host, probe.endpoint.port) == ("eu2-cloud.acronis.com", 443)
+    assert told(judged(text))[0] == "endpoint-healthy"
+
+
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        (f"--socks5 198.51.100.1:1080 {URL}", "198.51.100.1 port 1080"),
+        (f"-kvx socks5h://198.51.100.1:1080 {URL}", "198.51.100.1 port 1080"),
+        # Of .curlrc; newer versions name it.
+        (URL, "proxy.example.org port 1080"),
+        (URL, "eu2-cloud.acronis.com port 8443 via proxy.example.org:1080"),
+    ],
+)
+def test_a_proxy_that_is_closed_is_not_the_port_behind_it(options: str, host: str) -> None:
+    text = REFUSED.format(options=options, address="198.51.100.1", port=1080, host=host)
+    diagnosis = judged(text)
+    assert told(diagnosis) == ("proxy-unreachable", APPLIES)
+    assert str(diagnosis.case.probes[0].endpoint) == "eu2-cloud.acronis.com:8443"
+
+
+@pytest.mark.parametrize(
+    "option", ["--proxy-insecure", "--proxy-user a:b", "--proxy-cacert corp.pem"]
+)
+def test_options_about_a_proxy_are_none(option: str) -> None:
+    text = text_of("refused").replace("curl ", f"curl {option} ", 1)
+    assert told(judged(text)) == ("port-closed", APPLIES)
+
+
+@pytest.mark.parametrize("option", ["--resolve eu2-cloud.acronis.com:8443:{}", "--connect-to ::{}"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "192.168.1.1"])
+def test_where_the_command_leads_to_an_inner_address_it_is_about_that(
+    option: str, address: str
+) -> None:
+    options = f"{option.format(address)} {URL}"
+    text = REFUSED.format(options=options, address=address, port=8443, host=f"{address} port 8443")
+    (probe,) = probes_of(text)
+    assert str(probe.endpoint) == f"{address}:8443"
+    # A name that this machine itself looks up there is another matter.
+    text = REFUSED.format(options=URL, address=address, port=8443, host="a port 8443")
+    assert str(probes_of(text)[0].endpoint) == "eu2-cloud.acronis.com:8443"
+
+
+def test_the_handshake_with_a_proxy_is_not_the_servers() -> None:
+    proxy = text_of("trusted").split("* ALPN", 1)[1].split("* using HTTP", 1)[0]
+    proxy = "* ALPN" + proxy.replace("Server certificate", "Proxy certificate")
+    text = text_of("proxy-through").replace("http://proxy", "https://proxy")
+    text = text.replace("* allocate", f"{proxy}* allocate")
+    assert told(judged(text)) == OPEN
+    assert judged(text).case.probes[0].stage(Stage.TUNNEL).condition is Condition.MET
+    assert judged(text).case.probes[0].stage(Stage.HANDSHAKE).condition is Condition.UNCLASSIFIED
+    # Where its certificate is refused, nothing is known of what is behind it.
+    refused = text[: text.index("* allocate")].replace("* SSL connection", "* x").replace(
+        "SSL certificate verify ok.", "SSL certificate problem: certificate has expired"
+    ) + "curl: (60) SSL certificate problem: certificate has expired\n"  # fmt: skip
+    diagnosis = judged(refused)
+    assert told(diagnosis) == OPEN
+    assert diagnosis.case.probes[0].stage(Stage.HANDSHAKE).condition is Condition.NOT_REACHED
+
+
+def test_a_file_of_roots_beside_the_systems_own_directory_is_the_commands() -> None:
+    text = re.sub(r"^\$ [^\n]*\n", "", text_of("trusted"))
+    text = text.replace("/etc/ssl/certs/ca-certificates.crt", "/home/a/corp.pem")
+    assert told(judged(text)) == ("tls-intercepted", APPLIES)
+
+
+def test_the_options_of_a_command_are_those_of_all_its_runs() -> None:
+    text = text_of("genuine").replace("curl ", "curl --tls-max=1.1 ", 1) + re.sub(
+        r"^\$ [^\n]*\n", "", text_of("reset")
+    )
+    assert told(judge(join((), probes_of(text)[1:])[0])) == OPEN
+
+
+def test_transfers_at_the_same_time_are_not_told_apart() -> None:
+    text = text_of("refused").replace("curl ", "curl -Z https://x.acronis.com/ ", 1)
+    assert probes_of(text) == ()
+
+
+def test_no_network_for_ipv6_alone_is_no_fault_where_it_alone_was_asked_for() -> None:
+    text = text_of("unreachable").replace("198.51.100.9", "2001:db8::9")
+    assert told(judged(text)) == ("network-unreachable", APPLIES)
+    assert told(judged(text.replace("curl ", "curl -6 ", 1))) == OPEN
+
+
 BLANK = "*  issuer:" + " " * 4000 + "\n"
 
 

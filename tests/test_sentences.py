@@ -59,6 +59,34 @@ def test_a_known_sentence_is_an_error(text: str, line: int, causes: set[str]) ->
     assert causes <= told
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you see 'Failed to connect to the Agent Core service on this machine', open port 8443.",
+        "Acronis: if you see 'Failed to connect to the Agent Core service', open port 8443.",
+        "We saw 'failed to connect to the Agent Core service on this machine' and restarted it.",
+        "Failed to connect to the Agent Core service was fixed by restarting it",
+        "Failed to connect to the Agent Core service: is it the network?",
+        "「Failed to connect to the Agent Core service」と表示された場合はポートを開いてください",
+    ],
+)
+def test_who_speaks_of_a_message_need_not_have_it(text: str) -> None:
+    judged = judge(open_case(one(text)))
+    standings = {v.rule: v.finding.standing.value for v in judged.verdicts}
+    assert standings["local-service-down"] == "suspected"
+    assert "applies" not in standings.values()
+
+
+def test_a_module_that_is_only_named_is_no_error() -> None:
+    for text in (
+        "The SnapAPI kernel module was built and loaded, but the agent fails to connect.",
+        "Failed to download what is needed to build the SnapAPI kernel module: timed out",
+    ):
+        assert read_sentences(text, "x") == ()
+    assert one("The SnapAPI kernel module is not loaded for the kernel").form == "sentence"
+    assert one("- failed to load the SnapAPI kernel module.").form == "sentence"
+
+
 def test_the_endpoint_of_a_sentence_is_found_around_it() -> None:
     assert [str(e) for e in derive(one(TRACEBACK)).endpoints] == ["eu2-cloud.acronis.com:443"]
     assert [str(e) for e in derive(one(STORAGE)).endpoints] == ["srv-ams.example:9877"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # A dump may follow the sentence that says what happened; the sentence comes first.
 _LONGEST_MESSAGE = 65_536
 
+# The form of a sentence that may only speak of an error, as advice does.
+PROSE = "prose"
 _STATUS_FIELDS = {"httpstatus", "httpcode", "statuscode", "status"}
 _STATUS_VALUE = re.compile(r"[1-5]\d\d|0x[0-9a-f]{2,3}", re.IGNORECASE)
 # A command fails with a code, and a disk after 512 bytes: only a request does with a status.
@@ -58,6 +61,8 @@ def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
             found.append(_recognition(row, (code, *message, *_http_status(frame))))
         if (name := _internal_name(frame)) is not None:
             found.append(Recognition("names", "internal", (name,), ("server-side",), proven=True))
+    if block.form == PROSE:
+        return tuple(replace(r, proven=False) for r in found)
     return tuple(found)
 
 

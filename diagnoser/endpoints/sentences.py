@@ -3,8 +3,9 @@
 Consoles hide numbers and fields behind a link, so many send only the sentence. It is an error
 where the catalogue knows the very sentence from a vendor's text or a published case, or where it
 speaks of licences that are to be synchronised, or names Acronis; other programs have the same words
-("connection refused") for their own troubles. Only what was pasted or named by itself is asked:
-logs are full of sentences.
+("connection refused") for their own troubles. A sentence in which somebody speaks of the message
+("if you see '...', restart it") makes its cause likely and no more. Only what was pasted or named
+by itself is asked: logs are full of sentences.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import re
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
-from diagnoser.endpoints.recognition import row_of_text
+from diagnoser.composing import composed
+from diagnoser.endpoints.recognition import PROSE, row_of_text
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, Symptom
 
 if TYPE_CHECKING:
@@ -31,6 +33,18 @@ _OURS = re.compile(r"\bacronis\b", re.IGNORECASE)
 # What other programs print of their own connections.
 _THEIRS = re.compile(r"^\s*(?:curl: ?\(|wget: |ssh: |fatal: |E: |npm |pip )", re.MULTILINE)
 _NUMBER = re.compile(r"(?<!\w)0x([0-9A-Fa-f]{5,8})(?!\w)")
+# Who writes so speaks of a message: conditions, questions, what is over, quotes that go on.
+_SPEAKS_BEFORE = re.compile(
+    r"\b(?:if|when(?:ever)?|whether|unless|once|should|how|why|what|wenn|falls|ob)\b|もし|\b(?:\w{1,40}\W{1,10}){7}",
+    re.IGNORECASE,
+)
+_SPEAKS_AFTER = re.compile(
+    r"\?\s*$|？|\b(?:no longer|any ?more|(?:was|been|is|got) (?:fixed|solved|resolved))\b"
+    r"|場合|とき|たら|なら|でしょうか|ですか|(?:解決|解消)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[\"“”«‘’'「『][^\"“”«»‘’「」『』]{0,80}$")
+_GOES_ON = re.compile(r"[\"“”»‘’'」』][^\w\n]{0,4}\w")
 _KANA = re.compile("[\u3041-\u30ff]")
 
 
@@ -47,12 +61,12 @@ def read_sentences(text: str, source: str) -> tuple[ErrorBlock, ...]:
         said = line.strip(" \t>|*•-")
         row = row_of_text(said)
         if row is not None and row.id not in found and _is_telling(row, is_ours):
-            found[row.id] = _block(text, said, Location(source, first + index), source)
+            found[row.id] = _block(row, text, said, Location(source, first + index), source)
     if not found and len(lines) > 1 and len(text) <= _WRAPPED:
         said = " ".join(line.strip(" \t>|") for line in lines)
         row = row_of_text(said)
         if row is not None and _is_telling(row, is_ours):
-            found[row.id] = _block(text, said, Location(source, first), source)
+            found[row.id] = _block(row, text, said, Location(source, first), source)
     return tuple(found.values())[:_MOST]
 
 
@@ -61,13 +75,25 @@ def _is_telling(row: ErrorRow, is_ours: bool) -> bool:
     return known and bool(row.suspects)
 
 
-def _block(text: str, said: str, at: Location, source: str) -> ErrorBlock:
+def _is_spoken_of(row: ErrorRow, said: str) -> bool:
+    """Whether ``said`` speaks of the message of ``row`` in place of being it."""
+    whole = composed(said, "NFKC")
+    match = row.message.search(whole) if row.message is not None else None
+    if match is None:
+        return False
+    before, after = whole[: match.start()].rpartition(": ")[2], whole[match.end() :]
+    if _QUOTED.search(before) and _GOES_ON.search(after):
+        return True
+    return bool(_SPEAKS_BEFORE.search(before) or _SPEAKS_AFTER.search(after))
+
+
+def _block(row: ErrorRow, text: str, said: str, at: Location, source: str) -> ErrorBlock:
     """One frame; with its number, where the sentence holds one that the catalogue has."""
     numbers = [int(n, 16) for n in _NUMBER.findall(said)]
     packed = next((n for n in numbers if n in catalog.known_codes()), None)
     module, code = (None, None) if packed is None else divmod(packed, 0x10000)
     return ErrorBlock(
-        form=FORM,
+        form=PROSE if _is_spoken_of(row, said) else FORM,
         language="ja" if _KANA.search(said) else None,
         frames=(
             ErrorFrame(

@@ -5,7 +5,8 @@ firewall they report success while backups fail (KB 70285). Wordings: msp_port_c
 HOST PORT Ok``), the older tool (``Verifying connection to IP on port N...SUCCESS!``), registration
 (KB 60593). Windows PowerShell's ``Test-NetConnection HOST -Port N`` does the same, and names its
 properties in English in every language (learn.microsoft.com). No published output of Acronis'
-tools shows a failed check; any word but success is taken for one.
+tools shows a failed check; any word but success is taken for one, if it is all that follows or
+begins to tell a failure: articles have sentences with "check for" too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import pyparsing as pp
 
+from diagnoser import catalog
 from diagnoser.evidence.targets import endpoint_of
 from diagnoser.model import (
     Case,
@@ -74,6 +76,11 @@ _COMPUTER = re.compile(rf"ComputerName {{1,20}}: ({_HOST}?)[ \t\r]*$")
 _LISTED_COMPUTER = re.compile(rf"ComputerName {{1,20}}: {_HOST}?[ \t\r]*$", re.MULTILINE)
 _LISTED = re.compile(rf"({_HOST}?):(\d{{1,5}})\b")
 _SUCCESS = frozenset({"ok", "success!", "success"})
+_FAILURE = frozenset(
+    {"fail", "failed", "failed!", "failure", "error", "refused", "timeout", "timed", "closed"}
+    | {"blocked", "unreachable", "not", "no", "cannot", "could"}
+)
+_GOES_ON = re.compile(r"[ \t]*[A-Za-z]")
 # What a checker could have found out; an error that is proven to be something else stays that.
 _NETWORK = frozenset(
     {Category.CLOSED_PORT, Category.MITM_CERTIFICATE, Category.DNS, Category.PROXY}
@@ -130,17 +137,28 @@ def _read_line(line: str, following: str, at: Location) -> list[Check]:
         return [Check(h.lower(), p, passed=False, at=at) for h, p in pairs[:50]]
     if (computer := _COMPUTER.search(line)) is not None:
         return _read_record(computer[1], following, at)
+    line = line.expandtabs()
     for grammar in (_NEW, _OLD, _LOOKUP, _REFUSED):
         match = next(iter(grammar.scan_string(line, max_matches=1)), None)
         if match is None:
             continue
-        tokens = match[0]
+        tokens, _, end = match
         port = int(tokens["port"]) if "port" in tokens else None
         if port is not None and not 0 < port < 65536:
             return []
         word = str(tokens["word"]).lower() if "word" in tokens else ""
+        if grammar is not _REFUSED and not _is_result(word, line[end:]):
+            return []
+        if grammar is _NEW and not re.search("[.:]", str(tokens["host"])):
+            return []
         return [Check(str(tokens["host"]).lower().rstrip("."), port, word in _SUCCESS, at)]
     return []
+
+
+def _is_result(word: str, rest: str) -> bool:
+    """Whether ``word`` tells how a check ended: not where the line was cut off in front of it, nor
+    where it is one of a sentence."""
+    return bool(word) and (word in _FAILURE or _GOES_ON.match(rest) is None)
 
 
 def _read_record(host: str, following: str, at: Location) -> list[Check]:
@@ -196,14 +214,30 @@ def recognise_checks(checks: Sequence[Check]) -> tuple[Recognition, ...]:
         return ()
     failed = [c for c in checks if not c.passed]
     if failed:
-        shown = tuple(Evidence("checker_failed", _shown(c), str(c.at)) for c in failed[:20])
-        ports = any(c.port is not None for c in failed)
-        suspects = ("port-closed", "port-filtered") if ports else ("name-lookup-failed",)
-        return (Recognition(TABLE, "checker-failed", shown, suspects, wrapper=True),)
+        needed = [c for c in failed if c.port is None or _is_needed(c.host, c.port)]
+        shown = tuple(Evidence("checker_failed", _shown(c), str(c.at)) for c in needed[:20])
+        return _failed(shown, ports=any(c.port is not None for c in needed))
     counted = Evidence("checker_passed", f"{len(checks)} of {len(checks)}", str(checks[0].at))
     proof = Evidence("proving_command", proving_command(checks), "KB 70285")
     suspects = ("tls-intercepted",)
     return (Recognition(TABLE, "checker-all-ok", (counted, proof), suspects, wrapper=True),)
+
+
+def recall_checks(endpoints: Sequence[Endpoint]) -> tuple[Recognition, ...]:
+    """What failed, as the endpoints of a saved case without an error tell it."""
+    needed = [e for e in endpoints if _is_needed(e.host, e.port)]
+    shown = [f for e in needed for f in e.derivation if f.fact == "checker_failed"]
+    return _failed(tuple(shown[:20]), ports=True)
+
+
+def _failed(shown: tuple[Evidence, ...], *, ports: bool) -> tuple[Recognition, ...]:
+    suspects = ("port-closed", "port-filtered") if ports else ("name-lookup-failed",)
+    return (Recognition(TABLE, "checker-failed", shown, suspects, wrapper=True),) if shown else ()
+
+
+def _is_needed(host: str, port: int) -> bool:
+    """Whether an agent may need that port there: a printer's is nobody's fault."""
+    return catalog.in_domain(host) or catalog.port_row(port) is not None
 
 
 def _shown(check: Check) -> str:

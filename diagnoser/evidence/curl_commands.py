@@ -14,19 +14,24 @@ _COMMAND = re.compile(
     r"(?:^|[\s/\\$#>;&|\"'(])curl(?:\.exe)?\"?[ \t](?P<options>[^\n]{0,2000})", re.MULTILINE
 )
 _URL = re.compile(r"\b(?P<scheme>https?)://(?:[^\s/@\"']{1,200}@)?(?P<place>[^\s/?#\"'`]{1,300})")
+# Of a bundle of short options only the last has a value.
+_FLAGS = r"-[#0-46BfgiIkLnNsSv]{0,12}"
 # Options whose value is a URL that nobody asks for anything.
-_LEADING = (
-    # Behind options that take no value: -vx, -sSx.
-    r"-[vsSkiILfgGjJlnNqRaB#0-46p]{0,12}x"
-    r"|--(?:proxy|proxy1\.0|preproxy|socks4a?|socks5|socks5-hostname)(?=[=\s])"
+_OTHER_URL = re.compile(
+    rf"(?<!\S)(?:{_FLAGS}x|--proxy|--preproxy|--socks\S{{1,12}}|-e|--referer)[= ]?\s*[\"']?$"
 )
-_OTHER_URL = re.compile(rf"(?<!\S)(?:{_LEADING}|-e|--referer)[= ]?\s*[\"']?$")
-_PROXY = re.compile(rf"(?<!\S)(?:{_LEADING})[=\s]?\s*[\"']?(?P<value>[^\s\"']+)")
+_PROXY = re.compile(
+    rf"(?<!\S)(?:{_FLAGS}x|--(?:proxy|proxy1\.0|preproxy|socks4a?|socks5(?:-hostname)?)[=\s])"
+    r"\s*[\"']?(?P<value>[^\s\"']+)"
+)
+_SIX = re.compile(rf"(?<!\S)(?:{_FLAGS}6[#BfgiIkLnNsSv]{{0,12}}|--ipv6)(?!\S)")
+_PARALLEL = re.compile(rf"(?<!\S)(?:{_FLAGS}Z[#BfgiIkLnNsSv]{{0,12}}|--parallel)(?!\S)")
+_LEADS = re.compile(r"(?<!\S)--(?:connect-to|resolve)(?![\w-])")
 _CERT = re.compile(r"(?<!\S)(?:-E|--cert)(?!\S)")
 _OWN_ROOTS = re.compile(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
 _NARROW = re.compile(
-    r"(?<!\S)(?P<option>--tls-max\s+(?:1\.[01]|default\b)|--tlsv1\.3|--sslv[23]"
-    r"|--(?:ciphers|tls13-ciphers|curves)\s+\S+)(?!\S)"
+    r"(?<!\S)(?P<option>--tls-max[=\s]\s*(?:1\.[01]|default\b)|--tlsv1\.3|--sslv[23]"
+    r"|--(?:ciphers|tls13-ciphers|curves)[=\s]\s*\S+)(?!\S)"
 )
 _PORTS = {"https": 443, "http": 80}
 
@@ -37,13 +42,19 @@ class Command:
     ``None`` where it has none, or one with an impossible host.
 
     ``proxy`` is told without its login, and is empty for an option that switches it off;
-    ``narrowed_by`` is the option that took something out of the ClientHello.
+    ``has_tls_proxy``: TLS is spoken to the proxy itself. ``leads``: it chooses where the connection
+    goes; ``is_parallel``: lines of several transfers stand among each other. ``narrowed_by`` is the
+    option that took something out of the ClientHello.
     """
 
     scheme: str | None
     host: str | None
     port: int | None
     proxy: str | None
+    has_tls_proxy: bool
+    leads: bool
+    only_six: bool
+    is_parallel: bool
     shows_certificate: bool
     has_own_roots: bool
     narrowed_by: str | None
@@ -67,6 +78,10 @@ def read_command(text: str) -> Command | None:
         host=host,
         port=port or (_PORTS[url["scheme"]] if url else None),
         proxy=without_login(proxy["value"]) if proxy else None,
+        has_tls_proxy=proxy is not None and proxy["value"].startswith("https:"),
+        leads=_LEADS.search(options) is not None,
+        only_six=_SIX.search(options) is not None,
+        is_parallel=_PARALLEL.search(options) is not None,
         shows_certificate=_CERT.search(options) is not None,
         has_own_roots=_OWN_ROOTS.search(options) is not None,
         narrowed_by=narrow["option"] if narrow else None,

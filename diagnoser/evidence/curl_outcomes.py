@@ -59,13 +59,14 @@ class _End:
 
 
 def stages_of(
-    said: CurlStatements, tls: TlsFacts | None, *, proxy: str | None
+    said: CurlStatements, tls: TlsFacts | None, *, proxy: str | None, only_six: bool = False
 ) -> tuple[StageResult, ...]:
-    """All stages of a run in order, each with what the text shows of it."""
+    """All stages of a run in order, each with what the text shows of it. ``only_six``: the command
+    asked for IPv6 alone."""
     ended: list[StageResult] = []
     ends = (
         (Stage.RESOLVE, _resolved(said)),
-        (Stage.CONNECT, _connected(said)),
+        (Stage.CONNECT, _connected(said, only_six=only_six)),
         (Stage.TUNNEL, _tunnelled(said, proxy)),
         (Stage.HANDSHAKE, _handshake(said, tls)),
         (Stage.VERIFY, _verified(said, tls)),
@@ -92,7 +93,7 @@ def _resolved(said: CurlStatements) -> _End:
     return _End(Condition.UNCLASSIFIED, _untold(said))
 
 
-def _connected(said: CurlStatements) -> _End:
+def _connected(said: CurlStatements, *, only_six: bool) -> _End:
     if said.connected is not None or said.tunnel is not None:
         return _End(Condition.MET, "")
     rows = [system_number(reason) for _, _, reason in said.attempts if reason is not None]
@@ -102,6 +103,8 @@ def _connected(said: CurlStatements) -> _End:
         (r for r in rows if r is not None and r.condition in _TELLING),
         key=lambda r: _TELLING.index(r.condition),
     )
+    if known and only_six and known[0].condition is Condition.NETWORK_UNREACHABLE:
+        return _End(Condition.UNCLASSIFIED, "no network for IPv6, which alone was asked for")
     if known:
         return _End(known[0].condition, known[0].name, known[0].number)
     # Without -v a time-out may be one of the handshake, or of the answer, as well.

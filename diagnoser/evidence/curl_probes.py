@@ -14,8 +14,8 @@ from datetime import datetime
 from diagnoser.evidence.curl_commands import Command, read_command
 from diagnoser.evidence.curl_outcomes import stages_of, system_number
 from diagnoser.evidence.curl_statements import CurlStatements, read_curl
-from diagnoser.evidence.curl_tls import tls_of
-from diagnoser.evidence.targets import endpoint_of, is_literal, is_name
+from diagnoser.evidence.curl_tls import tls_of, without_tls
+from diagnoser.evidence.targets import endpoint_of, is_inside, is_literal, is_name
 from diagnoser.model import (
     ASKED_NAME,
     ASSUMED_TIME,
@@ -36,7 +36,7 @@ _SYSTEM_ROOTS = frozenset(
     {
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
         "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/certs",
-        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "none",
     }
 )  # fmt: skip
 
@@ -54,24 +54,34 @@ class _Target:
     proxy: str | None = None
 
 
-def probe_of(run: str, source: str, written: datetime) -> ProbeResult | None:
+def probe_of(run: str, above: str, source: str, written: datetime) -> ProbeResult | None:
     """The probe that a run stands for; ``None`` where it tells nothing of an endpoint with TLS.
 
-    ``written`` is when the file was; the ``Date`` of the server's answer is preferred.
+    ``above`` is the line of the command, if it does not stand in the run. ``written`` is when the
+    file was; the ``Date`` of the server's answer is preferred.
     """
     command, said = read_command(run), read_curl(run)
+    given = command or read_command(above)
     target = _target(said, command)
     if target is None or not _tells(said) or _is_plain(said, command):
         return None
+    if given is not None and given.is_parallel:
+        # Lines of transfers at the same time do not tell whose they are.
+        return None
     # It names the roots that it took, or asked Windows itself.
-    is_systems = bool(_SYSTEM_ROOTS.intersection(said.roots)) or said.is_schannel
+    is_known = said.is_schannel or bool(said.roots)
+    own_roots = not is_known or not _SYSTEM_ROOTS.issuperset(said.roots)
     tls = tls_of(
         said,
-        own_roots=not is_systems or (command is not None and command.has_own_roots),
-        shown=command is not None and command.shows_certificate,
-        narrowed_by=command.narrowed_by if command else None,
+        own_roots=own_roots or (given is not None and given.has_own_roots),
+        shown=given is not None and given.shows_certificate,
+        narrowed_by=given.narrowed_by if given else None,
     )
-    stages = stages_of(said, tls, proxy=target.proxy)
+    speaks_tls = said.has_tls_proxy or (command is not None and command.has_tls_proxy)
+    if said.tunnel is None and target.proxy is not None and speaks_tls:
+        # It did not get past the proxy's own certificate.
+        said, tls = without_tls(said), None
+    stages = stages_of(said, tls, proxy=target.proxy, only_six=given is not None and given.only_six)
     connected = stages[tuple(Stage).index(Stage.CONNECT)].condition
     at, assumed = _time(said, written)
     return ProbeResult(
@@ -103,21 +113,31 @@ def _is_plain(said: CurlStatements, command: Command | None) -> bool:
 
 def _target(said: CurlStatements, command: Command | None) -> _Target | None:
     is_named = command is not None and command.scheme is not None
+    is_led = said.is_led or (command is not None and command.leads)
     proxy = said.proxy if command is None or command.proxy is None else command.proxy or None
     host, port, told = said.host, said.port, "curl's own words"
     if command is not None and is_named:
         host, port, told = command.host, command.port, "command"
     if said.tunnel is not None:
         (host, port), told = said.tunnel, "CONNECT request"
-        proxy = proxy or _peer(said)
+        proxy = proxy or (_place(*said.connected) if said.connected else "not named")
     elif said.unresolved == "proxy" and not is_named:
         return None
-    elif proxy is None and is_named and said.led is None and said.host not in (None, host):
+    elif proxy is None and is_named and not is_led and said.host and said.host != host:
         # Whom it went to is not whom it asked for: a proxy that the command does not name.
-        proxy = f"{said.host}:{said.port}" if said.port else said.host
+        proxy = _place(said.host, said.port)
     if host is None or not (is_literal(host) or is_name(host)):
         return None
     server_name = None if is_literal(host) else host
+    tried = [(a, p) for a, p, _ in said.attempts]
+    tried += [said.connected] if said.connected is not None else []
+    if is_led and proxy is None and (inside := next((t for t in tried if is_inside(t[0])), None)):
+        # No service of Acronis is there: it is that address which the run is about.
+        return _Target(inside[0].lower(), inside[1] or port or _HTTPS, told, server_name)
+    if proxy is None and not is_led and said.tunnel is None:
+        # A proxy of .curlrc is named nowhere else.
+        elsewhere = (_place(a, p) for a, p in tried if p is not None and p != (port or _HTTPS))
+        proxy = next(elsewhere, None)
     if proxy is None and said.led is not None:
         # --connect-to leads to another port, and to another host; asked for is the one of the URL.
         port = next((p for _, p, _ in said.attempts if p), port)
@@ -127,11 +147,9 @@ def _target(said: CurlStatements, command: Command | None) -> _Target | None:
     return _Target(host, port or _HTTPS, told, server_name, proxy=proxy)
 
 
-def _peer(said: CurlStatements) -> str:
-    if said.connected is None:
-        return "not named"
-    address, port = said.connected
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+def _place(host: str, port: int | None) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
 
 
 def _endpoint(target: _Target, source: str, assumed: str | None) -> Endpoint:

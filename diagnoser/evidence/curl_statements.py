@@ -42,9 +42,12 @@ _FAILED = re.compile(
     re.MULTILINE,
 )
 _EXIT = re.compile(rf"^curl: \((?P<code>\d{{1,3}})\) ?(?P<text>{_SHORT})", re.MULTILINE)
-_UNREACHED = re.compile(rf"Failed to connect to {_HOST} port (?P<port>\d{{1,5}})\b")
+_UNREACHED = re.compile(
+    rf"Failed to connect to {_HOST} port (?P<port>\d{{1,5}})\b(?: via (?P<proxy>\S{{1,255}}))?"
+)
 _ASKED_FOR = re.compile(
-    rf"^\* (?:Host(?:name)? {_HOST}(?::(?P<port>\d{{1,5}}))? was (?:found|resolved)"
+    rf"^\* (?:Host (?P<whole>\S{{1,255}}):(?P<port>\d{{1,5}}) was (?:found|resolved)"
+    rf"|Host(?:name)? {_HOST} was (?:found|resolved)"
     rf"|About to connect\(\) to {_HOST.replace('<host>', '<old>')} port (?P<number>\d{{1,5}}))",
     re.MULTILINE,
 )
@@ -59,6 +62,10 @@ _PROXY_SET = re.compile(
     r"^\* Uses proxy env variable \w{1,40} == '(?P<url>[^'\n]{1,400})'", re.MULTILINE
 )
 _LED = re.compile(r"^\* Connecting to hostname: (\S{1,255})", re.MULTILINE)
+# --connect-to and --resolve: where the connection goes is the command's choice.
+_IS_LED = re.compile(
+    r"^\* (?:Connecting to (?:hostname|port): |Added \S{1,300} to DNS cache)", re.MULTILINE
+)
 _REQUEST = re.compile(
     r"^Host: (?P<host>[^\s:]{1,255}|\[[0-9A-Fa-f:]{2,45}\])(?::(?P<port>\d{1,5}))?[ \t]*$",
     re.MULTILINE,
@@ -91,14 +98,18 @@ _OTHER_NAME = re.compile(
 )
 _CODE = re.compile(r"\berror:([0-9A-Fa-f]{8}):")
 _WINDOWS = re.compile(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
-_ROOTS = re.compile(r"^\* +(?:CAfile|CApath): (?P<path>[^\n]{1,300}?)[ \t]*$", re.MULTILINE)
+_ROOTS = re.compile(
+    r"^\* +(?:(?:CAfile|CApath): |schannel: added \d{1,6} certificate\(s\) from CA file )"
+    r"(?P<path>[^\n]{1,300}?)[ \t]*$",
+    re.MULTILINE,
+)
 _DATE = re.compile(
     r"^< date: \w{3}, (\d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) GMT[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _WAITED = re.compile(
     r"timed out after (\d{1,9}) milliseconds|timeout after (\d{1,9}) ms"
-    r"|Failed to connect to \S{1,255} port \d{1,5} after (\d{1,9}) ms"
+    r"|Failed to connect to \S{1,255} port \d{1,5}(?: via \S{1,255})? after (\d{1,9}) ms"
 )
 _KEYED = re.compile(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
 _CERTIFICATE_REQUEST, _CERTIFICATE, _LEVEL = 13, 11, 256
@@ -112,8 +123,10 @@ class CurlStatements:
 
     ``attempts`` are (address, port, what strerror says of it, or ``None`` where none failed);
     ``alerts`` are (``IN`` or ``OUT``, AlertDescription). ``led`` is the host that ``--connect-to``
-    put in place of the one of the URL; ``unresolved`` is ``host`` or ``proxy``; ``waited``
-    milliseconds.
+    put in place of the one of the URL, and ``is_led`` says that the command chose where the
+    connection goes; ``unresolved`` is ``host`` or ``proxy``; ``waited`` milliseconds. What is told
+    of TLS is the server's: a proxy that is spoken to in TLS has a handshake of its own before
+    (``has_tls_proxy``).
 
     ``hello``, ``certified`` and ``asked`` are messages of the handshake: a ClientHello was sent, a
     Certificate and a CertificateRequest came. ``matched`` is the dNSName that fits; ``verify`` the
@@ -126,10 +139,12 @@ class CurlStatements:
     attempts: tuple[tuple[str, int | None, str | None], ...]
     connected: tuple[str, int | None] | None
     led: str | None
+    is_led: bool
     unresolved: str | None
     tunnel: tuple[str, int] | None
     tunnel_status: int | None
     proxy: str | None
+    has_tls_proxy: bool
     code: int | None
     text: str
     waited: int | None
@@ -173,14 +188,18 @@ def read_curl(text: str) -> CurlStatements:
     tunnel = _TUNNEL.search(text)
     status = _TUNNEL_ENDED.search(text)
     connected = _CONNECTED.search(text)
-    session = _SESSION.search(text)
+    inner = text[tunnel.end() :] if tunnel else text
+    session = _SESSION.search(inner)
     unresolved = _UNRESOLVED.search(text)
-    messages = [(m["way"], m["kind"], int(m["number"])) for m in _some(_MESSAGE, text)]
+    messages = [(m["way"], m["kind"], int(m["number"])) for m in _some(_MESSAGE, inner)]
     handshakes = [(way, number) for way, kind, number in messages if kind == "handshake"]
-    facts = {m["key"]: m["value"].rstrip() for m in _some(_FACT, text)}
-    matched, windows, date = _MATCHED.search(text), _WINDOWS.search(text), _DATE.search(text)
+    facts = {m["key"]: m["value"].rstrip() for m in _some(_FACT, inner)}
+    matched, windows, date = _MATCHED.search(inner), _WINDOWS.search(inner), _DATE.search(text)
     waited = _WAITED.search(text)
-    led, proxied = _LED.search(text), _PROXY_SET.search(text)
+    led, proxied, unreached = _LED.search(text), _PROXY_SET.search(text), _UNREACHED.search(text)
+    proxy = proxied["url"] if proxied and proxied["url"] != "*" else None
+    if proxy is None and unreached is not None:
+        proxy = unreached["proxy"]
     return CurlStatements(
         host=host,
         port=port,
@@ -189,10 +208,12 @@ def read_curl(text: str) -> CurlStatements:
         if connected is None
         else (connected["address"], _port(connected["port"] or connected["inner"])),
         led=led[1] if led else None,
+        is_led=_IS_LED.search(text) is not None,
         unresolved=unresolved["what"] if unresolved else None,
         tunnel=_pair(tunnel["host"]) if tunnel else None,
         tunnel_status=int(status["code"]) if status else None,
-        proxy=without_login(proxied["url"]) if proxied and proxied["url"] != "*" else None,
+        proxy=without_login(proxy) if proxy else None,
+        has_tls_proxy=(proxy or "").startswith("https:") or "* Proxy certificate:" in text,
         code=code,
         text=told,
         waited=int(waited[1] or waited[2] or waited[3]) if waited else None,
@@ -206,13 +227,13 @@ def read_curl(text: str) -> CurlStatements:
         not_before=_moment(facts.get("start date")),
         not_after=_moment(facts.get("expire date")),
         matched=matched["name"].lower() if matched else None,
-        verify=_verify(text),
-        is_accepted=_ACCEPTED.search(text) is not None,
-        is_of_other_name=_OTHER_NAME.search(text) is not None,
+        verify=_verify(inner),
+        is_accepted=_ACCEPTED.search(inner) is not None,
+        is_of_other_name=_OTHER_NAME.search(inner) is not None,
         alerts=tuple((way, number % _LEVEL) for way, kind, number in messages if kind == "alert"),
-        codes=tuple(c for m in _some(_CODE, text) if (c := decode_openssl(m[1])) is not None),
+        codes=tuple(c for m in _some(_CODE, inner) if (c := decode_openssl(m[1])) is not None),
         windows=int(windows[1], 16) if windows else None,
-        roots=tuple(m["path"] for m in _some(_ROOTS, text)),
+        roots=tuple(m["path"] for m in _some(_ROOTS, inner)),
         is_schannel="schannel" in text.lower(),
         server_time=_moment(date[1] if date else None),
     )
@@ -225,7 +246,8 @@ def _some(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 def _target(text: str) -> tuple[str | None, int | None]:
     """The host and port that curl says it was asked for, as it names them itself."""
     if (found := _ASKED_FOR.search(text)) is not None:
-        named, number = found["host"] or found["old"], found["port"] or found["number"]
+        named = found["whole"] or found["host"] or found["old"]
+        number = found["port"] or found["number"]
     elif (found := _UNREACHED.search(text)) is not None:
         named, number = found["host"], found["port"]
     elif (found := _UNRESOLVED.search(text)) is not None and found["what"] == "host":

@@ -6,6 +6,8 @@ came outweighs what was sent.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from diagnoser.evidence.curl_statements import CurlStatements
 from diagnoser.evidence.numbers import verify_code, verify_code_of
 from diagnoser.model import (
@@ -59,6 +61,23 @@ def tls_of(
         client_certificate_sent=said.asked and shown,
         aftermath=Aftermath.ALERT if is_late else None,
         narrowed_by=narrowed_by,
+    )
+
+
+def without_tls(said: CurlStatements) -> CurlStatements:
+    """The same without what is told of TLS, which was about somebody else."""
+    return replace(
+        said,
+        hello=False,
+        certified=False,
+        asked=False,
+        version=None,
+        verify=None,
+        is_accepted=False,
+        is_of_other_name=False,
+        alerts=(),
+        codes=(),
+        windows=None,
     )
 
 

@@ -63,7 +63,7 @@ def read_curls(text: str, source: str, at: datetime) -> tuple[ProbeResult, ...]:
     from diagnoser.evidence.curl_probes import probe_of  # noqa: PLC0415
 
     runs = _runs(_straightened(text))[:_MOST_RUNS]
-    found = (probe_of(run[:_LONGEST_RUN], source, at) for run in runs)
+    found = (probe_of(run[:_LONGEST_RUN], above, source, at) for run, above in runs)
     return tuple(p for p in found if p is not None)
 
 
@@ -73,17 +73,23 @@ def _straightened(text: str) -> str:
     return _BEFORE.sub("", bare)
 
 
-def _runs(text: str) -> list[str]:
-    """Cut where the next command stands, or where curl begins anew after its end."""
+def _runs(text: str) -> list[tuple[str, str]]:
+    """Cut where the next command stands, or where curl begins anew after its end. Each run has
+    beside it the line of the command above it, if it has none of its own: a command may have
+    several URLs, or be led on by an answer."""
     found: list[list[str]] = [[]]
+    above = [""]
     begun = over = False
+    given = ""
     for whole in text.split("\n"):
         line = whole[:_LONGEST_LINE].lstrip(" \t")
         command = line[:1] not in "*<{}" and asks(line)
         if (command and begun) or (over and _BEGINS.match(line)):
             found.append([])
+            above.append("" if command else given)
             begun = over = False
+        given = line if command else given
         begun = begun or command or line.startswith(("* ", "curl: ("))
         over = over or _OVER.match(line) is not None
         found[-1].append(line)
-    return ["\n".join(lines) for lines in found]
+    return [("\n".join(lines), line) for lines, line in zip(found, above, strict=True)]

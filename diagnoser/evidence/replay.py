@@ -10,6 +10,7 @@ import json
 import re
 
 from diagnoser.errors import InputError
+from diagnoser.evidence.checkers import recall_checks
 from diagnoser.evidence.nodes import Node, Unfit
 from diagnoser.model import (
     AddressResult,
@@ -83,11 +84,14 @@ def _cases(root: Node) -> tuple[Case, ...]:
 def _case(node: Node) -> Case:
     endpoints = node["endpoints"].items()
     block = node["block"].maybe(_block)
+    known = tuple({e.key: e for e in map(_endpoint, reversed(endpoints))}.values())[::-1]
     return Case(
         block=block,
-        endpoints=tuple({e.key: e for e in map(_endpoint, reversed(endpoints))}.values())[::-1],
+        endpoints=known,
         probes=tuple(_probe(n["probe"], _endpoint(n)) for n in endpoints if not n["probe"].is_null),
-        recognised=tuple(map(_recognition, node["block"]["recognised"].items())) if block else (),
+        recognised=tuple(map(_recognition, node["block"]["recognised"].items()))
+        if block
+        else recall_checks(known),
         skipped=(),
         count=node["count"].number(),
         first_seen=node["first_seen"].maybe(Node.text),

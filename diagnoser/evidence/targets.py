@@ -11,6 +11,9 @@ from diagnoser.model import Endpoint, Evidence, Transport
 # An endpoint whose host no evidence names: it never resolves (RFC 6761 section 6.4).
 UNKNOWN_HOST = "unknown-host.invalid"
 UNKNOWN_PORT = 0
+_INSIDE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
 
 
@@ -21,6 +24,16 @@ def is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_inside(address: str) -> bool:
+    """Whether ``address`` is one of this machine or of the network that it is in (RFC 1918, RFC
+    4193)."""
+    if not is_literal(address):
+        return False
+    found = ipaddress.ip_address(address)
+    within = any(found.version == n.version and found in n for n in _INSIDE)
+    return found.is_loopback or found.is_link_local or within
 
 
 def is_name(text: str) -> bool:

@@ -52,6 +52,7 @@ _MOST_LINES = 60
 _MOST_UNITS = 500
 _LARGEST = 1 << 20
 _MOST_JOINED = 2000
+_LONGEST_CODE_LINE = 1000
 _NEAR = 12
 # A bar behind the number, on its line or on the next but not first in it: one line holds the block.
 _FOLDED = re.compile(
@@ -269,6 +270,9 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
 
 def _is_code_line(line: str) -> bool:
     """Whether the code stands on a line of its own, as in a labelled block."""
+    if len(line) > _LONGEST_CODE_LINE:
+        # Asked once for each of many labels in it, a line of megabytes would take minutes.
+        return False
     found = LABELLED.fullmatch(clean_line(line))
     if found is None or Part.CODE not in parts_of(found["label"]):
         return False
