@@ -165,7 +165,16 @@ def test_a_hostile_line_is_read_to_its_end(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["cl#\n", '"origin"\n', '{"origin":"\n', "Error code:\n", "Error 0x1 a|\n", "x\n"]
+    "piece",
+    [
+        "cl#\n",
+        '"origin"\n',
+        '{"origin":"\n',
+        "Error code:\n",
+        "Error 0x1 a|\n",
+        "x\n",
+        "エラー コード: ",
+    ],
 )
 def test_unwrapping_takes_linear_time(piece: str) -> None:
     begun = time.process_time()

@@ -233,11 +233,15 @@ def _glued(lines: list[str], columns: int) -> str | None:
 def _openings(text: str, lines: list[str]) -> Iterator[tuple[int, bool]]:
     """Lines that may open a wrapped error, and whether it is a pipe block, in order."""
     found: dict[int, bool] = {}
+    seen: set[int] = set()
     for pattern, is_piped in _patterns():
         at = line = 0
         for match in islice(pattern.finditer(text), _MOST_UNITS):
             line += text.count("\n", at, match.start())
             at = match.start()
+            if line in seen:
+                continue
+            seen.add(line)
             if is_piped or not _is_code_line(lines[line]):
                 found.setdefault(_entry_above(lines, line), is_piped)
                 found.setdefault(line, is_piped)
