@@ -435,3 +435,15 @@ def test_absence_points_at_the_nearest_thing(
     assert (error.line, error.column) == (line, column)
     assert expected in error.expected
     assert error.hint
+
+
+def test_a_block_without_its_first_line_has_no_number_made_up() -> None:
+    text = (
+        'Module: 626\nFields: {"$module":"x","address":"us5-cloud.acronis.com","port":"443"}\n'
+        "Message: m\n"
+    )
+    for above in ("", '"Error code: 307\n'):
+        (block,) = read_blocks(above + text, "x").blocks
+        assert (block.root.module, block.root.code, block.root.name) == (626, None, "626/?")
+        assert block.root.value("address") == "us5-cloud.acronis.com"
+        assert block.damage

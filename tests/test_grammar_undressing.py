@@ -156,3 +156,17 @@ def test_hostile_texts_take_linear_time(piece: str) -> None:
     for reshape in (undress, plain, unescape):
         reshape(text)
     assert time.perf_counter() - began < 5
+
+
+def test_an_error_beside_a_table_keeps_its_quotes() -> None:
+    plain = (
+        "Error code: 307\nModule: 626\n"
+        'Fields: {"$module":"x","address":"us5-cloud.acronis.com","port":"443"}\n'
+        "Message: m\n"
+    )
+    cell = plain.replace("us5", "eu2").replace('"', '""')
+    for text in (f'1,"{cell}",b\n\n{plain}', f'{plain}\n1,"{cell}",b\n'):
+        frames = [f for b in read_blocks(text, "x").blocks for f in b.frames]
+        assert [f.name for f in frames] == ["626/307", "626/307"]
+        hosts = {f.value("address") for f in frames}
+        assert hosts == {"eu2-cloud.acronis.com", "us5-cloud.acronis.com"}

@@ -25,7 +25,7 @@ full-width. An example of 2021::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pyparsing as pp
@@ -41,6 +41,7 @@ from diagnoser.grammar.lexicon import (
     Part,
     flexible,
     language_of,
+    parts_of,
     words,
 )
 from diagnoser.grammar.syntax import place, refusal, run, token
@@ -48,6 +49,7 @@ from diagnoser.model import ErrorBlock, ErrorFrame, Field, RawBlock
 from diagnoser.reading.framing import Cleaned, clean
 
 _AT_END = r"(?=\n|\Z)"
+_HEADLESS = "the line of the code, which stands above the module, was not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,13 @@ def parse(block: RawBlock) -> ErrorBlock:
     links = run(_grammar(own), cleaned, block)
     damage: list[str] = []
     frames = tuple(_frame(link, cleaned, block, damage) for link in links)
+    parts = parts_of(label)
+    if Part.MODULE in parts and Part.CODE not in parts and frames[0].module == 0:
+        # What the shape took for the code is the module.
+        module = frames[0].code
+        headless = replace(frames[0], module=module, code=None, symbol=f"{module}/?")
+        frames = (headless, *frames[1:])
+        damage.append(_HEADLESS)
     chain = expand(frames)
     last = links[-1]
     if "message" not in last:

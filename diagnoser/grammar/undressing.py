@@ -42,8 +42,10 @@ _FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$"
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
 _BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
 _CELL = re.compile(r'\{""[$\w]')
+# The fields of an error that is in no cell.
+_PLAIN = re.compile(r'(?<!")\{"(?!")[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
-_CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)', re.MULTILINE)
+_CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
 _INSIDE = re.compile(r'(?:[^"\\\n]|\\.)*+')
 _FEED = re.compile(r"\\r?\\n|\\n")
 _RULE = "-" * 24
@@ -58,7 +60,7 @@ def undress(text: str) -> str:
     bare = _FENCE.sub(rf"\1{_RULE}", _without_html(text))
     bare = _without_bullets(_BOLD.sub(lambda m: m[1] or m[2], bare))
     if _CELL.search(bare):
-        bare = _CELL_EDGE.sub(r"\1", bare).replace('""', '"')
+        bare = "\n".join(map(_without_cell, bare.split("\n")))
     bare = _with_blanks(bare)
     return text if bare == text else bare
 
@@ -116,6 +118,14 @@ def _without_html(text: str) -> str:
     return text
 
 
+def _without_cell(line: str) -> str:
+    """A line of a cell; beside a table there may stand an error as it is. The cells before one
+    that begins with an error are no part of it."""
+    if (edge := _cell_of_error().search(line)) is not None:
+        line = line[edge.end() :]
+    return line if _PLAIN.search(line) else _CELL_EDGE.sub(r"\1", line).replace('""', '"')
+
+
 def _without_bullets(text: str) -> str:
     """Bullets or the bars of a table, if four of five lines begin with the same."""
     lines = text.split("\n")
@@ -131,6 +141,11 @@ def _without_bullets(text: str) -> str:
         else:
             lines = [_BULLET.sub("", line) for line in lines]
     return "\n".join(lines)
+
+
+@cache
+def _cell_of_error() -> re.Pattern[str]:
+    return re.compile(rf'[,;]"(?={words(Part.CODE)}{BLANK}{COLON})', re.IGNORECASE)
 
 
 @cache
