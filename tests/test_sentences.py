@@ -77,10 +77,23 @@ def test_who_speaks_of_a_message_need_not_have_it(text: str) -> None:
     assert "applies" not in standings.values()
 
 
+def test_what_another_program_says_of_itself_is_a_suspicion() -> None:
+    said = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+    for text, standing in (
+        (f"nginx: [emerg] {said}", "suspected"),
+        (f"error: {said}", "applies"),
+        (f"mms: Acronis: {said}", "applies"),
+    ):
+        judged = judge(open_case(one(text)))
+        standings = {v.rule: v.finding.standing.value for v in judged.verdicts}
+        assert standings["local-port-taken"] == standing, text
+
+
 def test_a_module_that_is_only_named_is_no_error() -> None:
     for text in (
         "The SnapAPI kernel module was built and loaded, but the agent fails to connect.",
         "Failed to download what is needed to build the SnapAPI kernel module: timed out",
+        "The SnapAPI kernel module is not needed.",
     ):
         assert read_sentences(text, "x") == ()
     assert one("The SnapAPI kernel module is not loaded for the kernel").form == "sentence"

@@ -32,6 +32,10 @@ _WRAPPED = 400
 _OURS = re.compile(r"\bacronis\b", re.IGNORECASE)
 # What other programs print of their own connections.
 _THEIRS = re.compile(r"^\s*(?:curl: ?\(|wget: |ssh: |fatal: |E: |npm |pip )", re.MULTILINE)
+# A line of another program, which names itself.
+_PROGRAM = re.compile(
+    r"(?!error|failed|failure|warning|message|exception)[a-z][\w.-]{1,20}(?:\[\d{1,9}\])?: "
+)
 _NUMBER = re.compile(r"(?<!\w)0x([0-9A-Fa-f]{5,8})(?!\w)")
 # Who writes so speaks of a message: conditions, questions, what is over, quotes that go on.
 _SPEAKS_BEFORE = re.compile(
@@ -92,8 +96,9 @@ def _block(row: ErrorRow, text: str, said: str, at: Location, source: str) -> Er
     numbers = [int(n, 16) for n in _NUMBER.findall(said)]
     packed = next((n for n in numbers if n in catalog.known_codes()), None)
     module, code = (None, None) if packed is None else divmod(packed, 0x10000)
+    is_theirs = _PROGRAM.match(said) is not None and _OURS.search(text) is None
     return ErrorBlock(
-        form=PROSE if _is_spoken_of(row, said) else FORM,
+        form=PROSE if is_theirs or _is_spoken_of(row, said) else FORM,
         language="ja" if _KANA.search(said) else None,
         frames=(
             ErrorFrame(
