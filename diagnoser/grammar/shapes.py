@@ -29,6 +29,9 @@ def opening_label(page: Page, index: int) -> str | None:
         if number or (value[:1].isdigit() and _is_followed_by_part(page, index)):
             return spelling(label)
         return None
+    if parts_of(label):
+        # The line above it is missing, or hides its label: a module is no code.
+        return None
     return spelling(label) if number and has_shape(page, index, alone=True) else None
 
 
