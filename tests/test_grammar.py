@@ -442,8 +442,10 @@ def test_a_block_without_its_first_line_has_no_number_made_up() -> None:
         'Module: 626\nFields: {"$module":"x","address":"us5-cloud.acronis.com","port":"443"}\n'
         "Message: m\n"
     )
-    for above in ("", '"Error code: 307\n'):
+    for above in ("", "x: Error code: 307\n"):
         (block,) = read_blocks(above + text, "x").blocks
         assert (block.root.module, block.root.code, block.root.name) == (626, None, "626/?")
         assert block.root.value("address") == "us5-cloud.acronis.com"
         assert block.damage
+    # Behind a quote it is read.
+    assert read_blocks('"Error code: 307\n' + text, "x").blocks[0].root.name == "626/307"

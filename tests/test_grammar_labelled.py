@@ -343,6 +343,11 @@ def test_parse_refuses_a_block_that_goes_on_after_its_end() -> None:
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
 PROSE = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
+# Lines that are full of words look as if a mail client had wrapped them; such are put together.
+SHORT = st.lists(
+    st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=4), min_size=1, max_size=4
+).map(" ".join)
+LINES = st.one_of(st.lists(PROSE, min_size=1, max_size=1), st.lists(SHORT, min_size=2, max_size=3))
 # Lines are read in NFC (a Mac pastes letters and accents apart), so values are written in it.
 VALUE = (
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=20)
@@ -354,7 +359,7 @@ LINK = st.tuples(
     st.integers(0, 65535),
     st.integers(1, 2**64 - 1),
     st.dictionaries(WORD, VALUE, max_size=5),
-    st.lists(PROSE, min_size=1, max_size=3),
+    LINES,
 )
 
 

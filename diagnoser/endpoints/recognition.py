@@ -38,6 +38,8 @@ _OWN_CALLS = (550, 583, 626, 657)
 _WORD = re.compile("[^\\W_\u2e80-\uffff]+")
 _WORD_END = re.compile("[^\\W_\u2e80-\uffff]+$")
 _LONGEST_WORD = 40
+# The end of a line that was long, behind no end of a sentence, and a word that begins none.
+_WRAPPED = re.compile(r"(?<=[^\n]{40}[^\n.!?:]) ?\n(?=[^\W\dA-Z_])")
 
 
 def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
@@ -68,7 +70,13 @@ def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:
 
 def row_of(frame: ErrorFrame) -> ErrorRow | None:
     """The most specific row of the catalogue that fits ``frame``."""
-    return _fitting(frame, frame.fields, frame.message or "")
+    row = _fitting(frame, frame.fields, frame.message or "")
+    if row is None or not row.is_told:
+        # A mail client may have wrapped the sentence that tells it.
+        whole = _joined(frame.message or "")
+        told = None if whole == frame.message else _fitting(frame, frame.fields, whole)
+        return told if told is not None and told.is_told else row
+    return row
 
 
 def row_of_text(text: str) -> ErrorRow | None:
@@ -142,7 +150,15 @@ def _message_evidence(row: ErrorRow, text: str, at: Location) -> tuple[Evidence,
         return ()
     message = composed(text[:_LONGEST_MESSAGE], "NFKC")
     match = row.message.search(message)
+    if match is None:
+        message = _joined(message)
+        match = row.message.search(message)
     return (Evidence("message", _whole_words(message, match), str(at)),) if match else ()
+
+
+def _joined(text: str) -> str:
+    """``text`` with those of its lines joined that a mail client may have made of one."""
+    return _WRAPPED.sub(" ", text[:_LONGEST_MESSAGE]) if "\n" in text else text
 
 
 def _whole_words(text: str, match: re.Match[str]) -> str:

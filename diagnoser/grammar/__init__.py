@@ -20,6 +20,7 @@ from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.places import Places
 from diagnoser.grammar.roster import FORMS
+from diagnoser.grammar.spacing import close_up
 from diagnoser.grammar.undressing import plain, undress, unescape
 from diagnoser.grammar.wrapping import Unwrapped, unwrap
 from diagnoser.model import ErrorBlock, Location, RawBlock, Skipped
@@ -39,7 +40,11 @@ __all__ = [
 
 _PARSERS = {form.name: form.parse for form in FORMS}
 MAX_BLOCKS = 20_000
+# Nobody pastes more by hand, and to read it again and again takes time.
+_MOST_DRESSED = 1 << 18
 _MOST_CUTS = 64
+# So few lines with a blank one between may as well be paragraphs, if nobody wrapped them.
+_PARAGRAPHS = 4
 _GOES_ON = "its last line may be wrapped, and what follows was not read with it"
 # An entry of a log farther above a block than so many characters says nothing of its time.
 NEAR = 512
@@ -76,30 +81,69 @@ def read_blocks(
     """
     if not may_be_wrapped:
         return _read(Unwrapped(text), source, first_line)
-    bare = undress(text)
-    reading = _read_whole(bare, source, first_line) if bare is not text else None
+    whole, bare = unwrap(text), undress(text)
+    reading = _read_whole(bare, source, first_line, whole) if bare is not text else None
     if reading is None or not reading.blocks:
-        reading = _read_joined(text, source, first_line)
+        reading = _read_joined(text, whole, source, first_line)
     for reshape in (plain, unescape):
         # A letter that is not seen, a mark or an escape may hide half of a chain.
         if (other := reshape(bare)) is not bare:
-            inner = _read_whole(other, source, first_line)
-            reading = inner if _frames_of(inner) > _frames_of(reading) else reading
+            inner = _read_whole(other, source, first_line, whole)
+            reading = inner if _told_by(inner) > _told_by(reading) else reading
+    # Blanks that were put in make lines longer than they were cut at.
+    is_longer = len(bare) > len(text)
+    for unwrapped in _reshaped(text, bare, whole):
+        inner = _read(unwrapped, source, first_line)
+        worth, least = _worth_of(inner), _worth_of(reading)
+        if not inner.faults and (worth > least or (is_longer and worth == least)):
+            reading = inner
     return reading
+
+
+def _reshaped(text: str, bare: str, whole: Unwrapped) -> Iterator[Unwrapped]:
+    """What else the text may have been: wrapped when it was dressed already, or spaced out."""
+    if len(text) > _MOST_DRESSED:
+        return
+    if whole.text is not text:
+        for reshape in (undress, unescape):
+            if (other := reshape(whole.text)) is not whole.text:
+                yield replace(whole, text=other)
+    if (closed := close_up(bare)) is not None:
+        other, table = closed
+        inner = unwrap(other)
+        if inner.text is other and other.count("\n") < _PARAGRAPHS:
+            return
+        yield replace(inner, places=[table[line] for line in inner.places] or table)
+
+
+def _worth_of(reading: Reading) -> tuple[int, int, int]:
+    """More is told with more links; where as many are, with less damage, and in longer chains."""
+    damage = sum(len(block.damage) for block in reading.blocks)
+    return _frames_of(reading), -damage, -len(reading.blocks)
+
+
+def _told_by(reading: Reading) -> tuple[int, int]:
+    fields = sum(len(frame.fields) for block in reading.blocks for frame in block.frames)
+    return _frames_of(reading), fields
 
 
 def _frames_of(reading: Reading) -> int:
     return sum(len(block.frames) for block in reading.blocks)
 
 
-def _read_whole(text: str, source: str, first_line: int) -> Reading:
-    """What was made of another text: nothing, if anything of it does not parse."""
-    reading = _read_joined(text, source, first_line)
+def _read_whole(text: str, source: str, first_line: int, dressed: Unwrapped) -> Reading:
+    """What was made of another text: nothing, if anything of it does not parse.
+
+    Where that text was ``dressed``, its lines were of other lengths.
+    """
+    unwrapped = unwrap(text)
+    if dressed.cuts and not unwrapped.cuts and not unwrapped.places:
+        unwrapped = replace(unwrapped, cuts=dressed.cuts)
+    reading = _read_joined(text, unwrapped, source, first_line)
     return replace(reading, blocks=()) if reading.faults else reading
 
 
-def _read_joined(text: str, source: str, first_line: int) -> Reading:
-    unwrapped = unwrap(text)
+def _read_joined(text: str, unwrapped: Unwrapped, source: str, first_line: int) -> Reading:
     reading = _read(unwrapped, source, first_line)
     if reading.faults and unwrapped.text is not text:
         # A fault shows the line that it is in as the reader has it.

@@ -6,6 +6,7 @@ import re
 
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.lexicon import LABELLED, code_anchor
+from diagnoser.grammar.wrapping import looks_wrapped
 from diagnoser.reading.framing import BLANKS, Page, clean
 
 _CARD = re.compile(
@@ -18,6 +19,9 @@ _PASTE = (
     'paste the text under "Additional info" of the failed activity, from `Error code:` on,'
     " or give a log file: diagnoser scan FILE"
 )
+_UNWRAP = (
+    "the text looks wrapped: paste it as it was logged, or give the log file: diagnoser scan FILE"
+)
 
 
 def explain_absence(text: str, source: str) -> BlockSyntaxError:
@@ -25,12 +29,13 @@ def explain_absence(text: str, source: str) -> BlockSyntaxError:
     page = Page(text, source)
     if not text.strip(BLANKS + "\n"):
         return _error(page, 0, 0, "an error block, found an empty text", _PASTE)
+    paste = _UNWRAP if looks_wrapped(text) else _PASTE
     for index in page.hits(code_anchor()):
         found = LABELLED.fullmatch(page.line(index))
         raw = page.raw[index]
         if found is not None:
             column = clean(raw).shifts[0] + found.start("value")
-            return _error(page, index, column, "a decimal error code after the label", _PASTE)
+            return _error(page, index, column, "a decimal error code after the label", paste)
     for index in page.hits(_CARD):
         hint = (
             "this looks like the activity card; open its details and copy the lines with colons"
@@ -40,8 +45,8 @@ def explain_absence(text: str, source: str) -> BlockSyntaxError:
     for pattern in (code_anchor(), _NUMBER):
         if match := pattern.search(text):
             index, column = page.place(match.start())
-            return _error(page, index, column, _ANY, _PASTE)
-    return _error(page, 0, 0, _ANY, _PASTE)
+            return _error(page, index, column, _ANY, paste)
+    return _error(page, 0, 0, _ANY, paste)
 
 
 def _error(page: Page, index: int, column: int, expected: str, hint: str) -> BlockSyntaxError:

@@ -38,6 +38,7 @@ _MARK = re.compile(r'"(?:origin|serCode|suberror)"\s{0,8}:')
 _LINK = re.compile(r'"(?:module|suberror)"\s{0,8}:')
 _BRACE = re.compile(r'\{(?=\s{0,8}")')
 _STAMP = re.compile(rf"\s{{0,8}}\[?(?P<stamp>{STAMP})")
+_WRAP = re.compile(r"[\s>]+")
 _TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
 _CLOSED_BY = {"{": "}", "[": "]"}
@@ -226,7 +227,8 @@ def _by_terms(document: Members, at: Location) -> tuple[ErrorFrame, ...]:
     if not isinstance(combined, str):
         return ()
     fields = tuple(leaves(document, "", at))[:MAX_INNER]
-    terms = [int(t, 16) for t in _TERM.findall(combined)[:MAX_FRAMES]]
+    # There is no blank in it: somebody wrapped the line, maybe inside a number.
+    terms = [int(t, 16) for t in _TERM.findall(_WRAP.sub("", combined))[:MAX_FRAMES]]
     # The last term may be a Windows status, as in a headline: a field of the link before it.
     status = terms.pop() if len(terms) > 1 and terms[-1] >= _STATUS else None
     frames = [

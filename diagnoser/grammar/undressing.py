@@ -35,13 +35,15 @@ _TAGS = (
 _TAG = re.compile(
     rf"</?(?:{_TAGS}|th|thead|tr|u|ul)(?:\s[^<>]{{0,500}}|/)?\s{{0,4}}/?>", re.IGNORECASE
 )
+# Tags that follow each other.
+_RUN = re.compile(rf"(?:{_TAG.pattern})+", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:quot|lt|gt|amp|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 # Logs whose own form has tags and entities.
 _XML_LOG = re.compile(r"<(?:log|event)\s")
 _FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
 _BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
-_CELL = re.compile(r'\{""[$\w]')
+_CELL = re.compile(r'\{\s{0,16}""[$\w]')
 # The fields of an error that is in no cell.
 _PLAIN = re.compile(r'(?<!")\{"(?!")[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
@@ -59,7 +61,7 @@ def undress(text: str) -> str:
         return text
     bare = _FENCE.sub(rf"\1{_RULE}", _without_html(text))
     bare = _without_bullets(_BOLD.sub(lambda m: m[1] or m[2], bare))
-    if _CELL.search(bare):
+    if _CELL.search(bare) or _quoted().search(bare):
         bare = "\n".join(map(_without_cell, bare.split("\n")))
     bare = _with_blanks(bare)
     return text if bare == text else bare
@@ -112,7 +114,7 @@ def _without_html(text: str) -> str:
     is_page = sum(1 for _ in islice(_TAG.finditer(text), 2)) == 2
     is_escaped = sum(1 for _ in islice(_ENTITY.finditer(text), 4)) == 4
     if is_page:
-        text = _TAG.sub(lambda m: " " + "\n" * m[0].count("\n"), text)
+        text = _RUN.sub(_without_tags, text)
     if is_page or is_escaped:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]).replace("\n", " "), text)
     return text
@@ -124,6 +126,14 @@ def _without_cell(line: str) -> str:
     if (edge := _cell_of_error().search(line)) is not None:
         line = line[edge.end() :]
     return line if _PLAIN.search(line) else _CELL_EDGE.sub(r"\1", line).replace('""', '"')
+
+
+def _without_tags(run: re.Match[str]) -> str:
+    """A blank, but none where a line begins or ends: how long a line is tells if it was wrapped."""
+    text, (first, end) = run.string, run.span()
+    if first == 0 or end == len(text) or text[first - 1] == "\n" or text[end] in "\r\n":
+        return "\n" * run[0].count("\n")
+    return " " + "\n" * run[0].count("\n")
 
 
 def _without_bullets(text: str) -> str:
@@ -146,6 +156,17 @@ def _without_bullets(text: str) -> str:
 @cache
 def _cell_of_error() -> re.Pattern[str]:
     return re.compile(rf'[,;]"(?={words(Part.CODE)}{BLANK}{COLON})', re.IGNORECASE)
+
+
+@cache
+def _quoted() -> re.Pattern[str]:
+    """A quote before an error: a cell without quotes inside, or marks that somebody put around it.
+    A string of JSON, whose line feeds are escaped, is none."""
+    code = rf"{words(Part.CODE)}{BLANK}{COLON}{BLANK}\d"
+    return re.compile(
+        rf'^"(?=(?:{code}|(?:error|fehler)[ \u00a0]0x)(?![^\n]*\\[nr]))',
+        re.IGNORECASE | re.MULTILINE,
+    )
 
 
 @cache

@@ -104,7 +104,36 @@ def may_go_on(lines: list[str], index: int, columns: int) -> bool:
 
 
 def width_of(lines: list[str]) -> Width:
-    """How ``lines`` were wrapped: before somebody quoted them, or after."""
+    """How ``lines`` were wrapped: before somebody quoted them, or after.
+
+    What nobody wrapped may stand beside it: where all lines do not tell how, those without it do.
+    """
+    found = _found_in(lines)
+    if found.how is How.LEFT:
+        rest = _without_whole(lines)
+        if rest is not None:
+            return _found_in(rest)
+    return found
+
+
+def _without_whole(lines: list[str]) -> list[str] | None:
+    """``lines`` with nothing in place of what nobody wrapped: lines that are wider than any, and
+    paragraphs of one line that is longer than the lines of all others. ``None`` if there are none,
+    or nothing else."""
+    bare = [line.strip(BLANKS) for line in all_unquoted(lines)]
+    edged = ["", *bare, ""]
+    alone = [not above and not below for above, below in zip(edged, edged[2:], strict=False)]
+    longest = max(
+        (len(line) for line, by_itself in zip(lines, alone, strict=True)
+         if not by_itself and len(line) <= WIDE),
+        default=0,
+    )  # fmt: skip
+    most = [longest if by_itself else WIDE for by_itself in alone]
+    rest = [line if len(line) <= room else "" for line, room in zip(lines, most, strict=True)]
+    return rest if longest >= _LEAST and rest != lines else None
+
+
+def _found_in(lines: list[str]) -> Width:
     bare = all_unquoted(lines)
     found = _width_of(bare, bare)
     if found.how is not How.CUT and bare != lines:
@@ -159,6 +188,19 @@ def goes_on(lines: list[str], index: int) -> bool:
 def is_indented(line: str) -> bool:
     """Whether a line is set in, as what goes on is not."""
     return line[:1] == "\t" or line[:2] == "  "
+
+
+def unwrapped(lines: list[str], width: Width) -> frozenset[int]:
+    """The lines that nobody wrapped; a word that is too long for any line is none."""
+    if width.how is How.LEFT:
+        return frozenset()
+    measured = lines if width.quoted else all_unquoted(lines)
+    is_flowed = width.how is How.FLOWED
+    return frozenset(
+        i
+        for i, line in enumerate(measured)
+        if len(line) > width.columns and not (is_flowed and " " not in line.strip(BLANKS))
+    )
 
 
 def _is_folded(lines: list[str], on: list[int]) -> bool:

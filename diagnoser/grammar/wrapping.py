@@ -18,7 +18,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from diagnoser.grammar.joints import joint, keeps_lines
@@ -39,6 +39,7 @@ from diagnoser.grammar.widths import (
     goes_on,
     may_go_on,
     opens,
+    unwrapped,
     width_of,
 )
 from diagnoser.reading.framing import BLANKS, clean_line
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from diagnoser.model import Cut
 
 _MOST_LINES = 60
+_LONGEST_UNIT = 200
 _MOST_UNITS = 500
 _LARGEST = 1 << 20
 _MOST_JOINED = 2000
@@ -84,9 +86,8 @@ def unwrap(text: str) -> Unwrapped:
     """``text`` put together as far as that is sure."""
     if len(text) > _LARGEST:
         return Unwrapped(text)
-    lines = text.split("\n")
-    count = len(lines)
-    width = width_of(lines)
+    lines, width = _measured(text.split("\n"))
+    count, whole = len(lines), unwrapped(lines, width)
     cuts: dict[int, list[Cut]] = {}
     is_known = width.how in (How.CUT, How.FOLDED)
     has_documents = DOCUMENT.search(text) is not None
@@ -98,7 +99,7 @@ def unwrap(text: str) -> Unwrapped:
     if width.how is How.LEFT and NARROW <= width.columns <= WIDE:
         _note_cuts(lines, width.columns, cuts)
         open_ends = _open_ends(lines, width.columns)
-    lines, places = _joined(lines, width)
+    lines, places = _joined(lines, width, whole)
     if has_documents and is_known:
         # What is left are breaks that JSON does not allow, and quote marks.
         lines = with_whole_strings(lines)
@@ -112,6 +113,31 @@ def unwrap(text: str) -> Unwrapped:
         places if len(places) < count else (),
         frozenset(bisect_right(places, line) - 1 for line in open_ends),
     )
+
+
+def looks_wrapped(text: str) -> bool:
+    """Whether lines of ``text`` were cut at a column, surely or where a word may go over."""
+    if len(text) > _LARGEST:
+        return False
+    _, width = _measured(text.split("\n"))
+    return width.how in (How.CUT, How.FOLDED) or bool(unwrap(text).cuts)
+
+
+def _measured(lines: list[str]) -> tuple[list[str], Width]:
+    """The lines and how they were wrapped: without what all begin with, if only so it is told."""
+    width = width_of(lines)
+    if width.how is How.LEFT:
+        told = [line for line in lines if line.strip(BLANKS)] or [""]
+        # What both ends of the alphabet begin with, all between begin with.
+        ends = zip(min(told), max(told), strict=False)
+        pairs = takewhile(lambda pair: pair[0] == pair[1] and pair[0] in " \t", ends)
+        edge = "".join(letter for letter, _ in pairs)
+        if edge:
+            moved = [line.removeprefix(edge) for line in lines]
+            found = width_of(moved)
+            if found.how is not How.LEFT:
+                return moved, found
+    return lines, width
 
 
 def _join_units(lines: list[str], width: Width, cuts: dict[int, list[Cut]]) -> None:
@@ -146,9 +172,9 @@ def _units(text: str, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
             return
 
 
-def _joined(lines: list[str], width: Width) -> tuple[list[str], list[int]]:
+def _joined(lines: list[str], width: Width, alone: frozenset[int]) -> tuple[list[str], list[int]]:
     """The lines of a text of which it is sure how it was wrapped, as they were before, and the
-    line that each begins at."""
+    line that each begins at. To those that stand ``alone`` nothing is joined."""
     bare = all_unquoted(lines)
     measured = lines if width.quoted else bare
     found, places = [], []
@@ -159,6 +185,8 @@ def _joined(lines: list[str], width: Width) -> tuple[list[str], list[int]]:
         if not line.strip(BLANKS) or opens(line):
             is_left = width.how is How.FLOWED and keeps_lines(line)
         while not is_left and last < min(len(lines) - 1, first + _MOST_JOINED):
+            if first in alone or last + 1 in alone:
+                break
             following = bare[last + 1]
             between = joint(line, following, len(measured[last]), width)
             if between is None:
@@ -286,7 +314,7 @@ def _is_code_line(line: str) -> bool:
 def _end(lines: list[str], first: int, *, is_piped: bool) -> int:
     """The index behind the last line that an error may have been wrapped to."""
     end = first + 1
-    while end < min(len(lines), first + _MOST_LINES):
+    while end < min(len(lines), first + _LONGEST_UNIT):
         line = clean_line(lines[end])
         if not line.strip(BLANKS) or begins_entry(line):
             break
