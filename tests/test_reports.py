@@ -327,3 +327,14 @@ def test_an_error_without_an_endpoint_opens_no_firewall() -> None:
         assert "unknown" not in shown
         assert "7770" not in shown
         assert "check --data-center" in " ".join(shown.split())
+
+
+def test_a_fault_of_the_network_beside_another_cause_is_told() -> None:
+    """Who reads that no firewall helps must not miss that the port is closed as well."""
+    found = {"suspects": ["not-network"], "proven": True}
+    closed = judge(make_case({"stages": {"connect": "connection-refused"}, **found}))
+    shown = json.loads(render(report(closed), "json", "en"))["cases"][0]
+    assert shown["cause"] == "not-network"
+    assert "a fault of the network was seen (Port closed)" in shown["summary"]
+    healthy = judge(make_case({"like": "genuine", **found}))
+    assert "fault of the network" not in render(report(healthy), "text", "en")

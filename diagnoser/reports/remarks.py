@@ -14,11 +14,13 @@ from diagnoser.model import (
     ASKED_NAME,
     ASSUMED,
     ASSUMED_TIME,
+    Category,
     Condition,
     Diagnosis,
     ProbeResult,
     Role,
     Stage,
+    Standing,
     TlsFacts,
     TrustStore,
     VerifyResult,
@@ -34,6 +36,11 @@ _LOST = frozenset(
         Condition.CONNECTION_CLOSED, Condition.HANDSHAKE_TIMED_OUT, Condition.NETWORK_UNREACHABLE,
     }
 )  # fmt: skip
+# Causes that no change of the network mends, and what is no fault of the network.
+_NO_NETWORK = frozenset({Category.NOT_NETWORK, Category.LOCAL_SERVICE})
+_NO_FAULT = _NO_NETWORK | {
+    Category.NONE, Category.UNKNOWN, Category.LICENCE_SYNC, Category.SERVER,
+}  # fmt: skip
 # What is said of certificates by their dates.
 _DATED = ("endpoint-healthy", "certificate-expired", "clock-wrong")
 
@@ -58,7 +65,22 @@ def remarks(diagnosis: Diagnosis, words: Words) -> tuple[str, ...]:
             differing.append(say["differing"].format(endpoint=endpoint, seen="; ".join(told)))
         if any(map(answers_by_turns, seen)) or _answer_by_turns(seen):
             differing.append(say["intermittent"].format(endpoint=endpoint))
-    return (*dict.fromkeys((*assumed, *reserved)), *differing)
+    return (*_beside(diagnosis, words), *dict.fromkeys((*assumed, *reserved)), *differing)
+
+
+def _beside(diagnosis: Diagnosis, words: Words) -> Iterator[str]:
+    """What a probe has proven of the network, where the error is about something else."""
+    cause = diagnosis.cause
+    if cause is None or cause.category not in _NO_NETWORK:
+        return
+    proven = [
+        v.rule
+        for v in diagnosis.verdicts
+        if v.finding.standing is Standing.APPLIES and v.category not in _NO_FAULT
+    ]
+    if proven:
+        titles = words.phrases["list_sign"].join(words.causes[r].title for r in proven)
+        yield words.phrases["beside"].format(titles=titles)
 
 
 def _answer_by_turns(seen: Sequence[ProbeResult]) -> bool:
