@@ -3,6 +3,7 @@ texts of other versions and of Windows are from its sources and from published i
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -515,3 +516,14 @@ def test_hostile_text_takes_bounded_time(sign: str) -> None:
     started = datetime.now(UTC)
     probes_of(text)
     assert (datetime.now(UTC) - started).total_seconds() < 10
+
+
+def test_a_run_that_is_not_read_is_listed(tmp_path: Path) -> None:
+    error = tmp_path / "error.txt"
+    parallel = text_of("refused").replace("curl ", "curl -Z https://x.acronis.com/ ", 1)
+    error.write_text("Error code: 307\nModule: 626\nMessage: m\n\n" + parallel)
+    done = diagnoser("scan", str(error), "--offline", "--format", "json")
+    skipped = json.loads(done.stdout)["skipped"]
+    assert [s["reason"] for s in skipped if s["source"] == str(error)] == [
+        "output of curl that tells of no connection with TLS, or of several at once"
+    ]

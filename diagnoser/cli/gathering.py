@@ -26,6 +26,7 @@ from diagnoser.evidence import (
     detect,
     drop_secrets,
     explain_emptiness,
+    is_curl,
     is_transcript,
     read_checks,
     read_curls,
@@ -53,6 +54,7 @@ from diagnoser.scanning import (
 
 # What the user names and is no larger is read as a whole, as if it had been pasted.
 _SMALL = 1 << 20
+_NO_TLS = "output of curl that tells of no connection with TLS, or of several at once"
 _MOST_SETTINGS = 12
 
 
@@ -282,7 +284,10 @@ class Gathering:
     def _observe(self, text: str, source: str, at: datetime) -> bool:
         """What others observed; returns whether ``text`` holds any of it."""
         checks = read_checks(text, source)
-        probes = read_curls(text, source, at) + read_unopened(checks, at)
+        runs = read_curls(text, source, at)
+        if not runs and is_curl(text):
+            self.skipped.append(Skipped(source, _NO_TLS))
+        probes = runs + read_unopened(checks, at)
         # The trust stores take long to load.
         if is_transcript(text):
             probes = read_transcripts(text, source, at, self._trust) + probes
