@@ -25,7 +25,7 @@ from diagnoser.grammar.anchors import all_anchors, few_anchors
 from diagnoser.grammar.identity import identity, mask_text
 from diagnoser.model import ErrorBlock
 from diagnoser.reading import islands, locating, window
-from diagnoser.reading.automaton import MAX_ANCHORS
+from diagnoser.reading.automaton import are_few
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Island, Locator
 from diagnoser.scanning import Survey, errands, join, place
@@ -261,7 +261,7 @@ def test_an_address_in_front_of_a_clock_is_no_day() -> None:
 def test_the_anchors_fit_the_vector_search() -> None:
     """Beyond 64 patterns the automaton is 15 times slower: whoever adds a form or a language with
     new spellings must say which of them are looked for in large files (``grammar.anchors``)."""
-    assert len(few_anchors(FORMS)) + len(errands.MARKED) <= MAX_ANCHORS
+    assert are_few([*few_anchors(FORMS), *errands.MARKED])
     with pytest.raises(ValueError, match="are slow"):
         Locator(all_anchors(FORMS), ())
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
 NAME = "document"
-# Every link has the second; other programs write "origin" often.
-ANCHORS = ('"serCode"', '"suberror"')
+# The first has "origin", every link "suberror"; one that is cut off may have lost either.
+ANCHORS = ('"serCode"', '"suberror"', '"origin"')
 _MARK = re.compile(r'"(?:origin|serCode|suberror)"\s{0,8}:')
 _LINK = re.compile(r'"(?:module|suberror)"\s{0,8}:')
 _BRACE = re.compile(r'\{(?=\s{0,8}")')

@@ -29,6 +29,11 @@ class Anchor:
     spans: bool = False
 
 
+def are_few(anchors: Sequence[Anchor]) -> bool:
+    """Whether a vector search takes them; those that it would be slow with stand by themselves."""
+    return sum(len(a.text) >= _FULL for a in anchors) <= MAX_ANCHORS
+
+
 class Automaton:
     """Aho-Corasick automata that give the anchors themselves, in the order of their places.
 
@@ -37,7 +42,7 @@ class Automaton:
     """
 
     def __init__(self, anchors: Sequence[Anchor]) -> None:
-        few = len(anchors) <= MAX_ANCHORS
+        few = are_few(anchors)
         groups: dict[bytes, list[Anchor]] = {}
         for anchor in anchors:
             short = few and len(anchor.text) < _FULL

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from diagnoser.reading import islands
-from diagnoser.reading.automaton import MAX_ANCHORS, Anchor, Automaton
+from diagnoser.reading.automaton import MAX_ANCHORS, Anchor, Automaton, are_few
 from diagnoser.reading.islands import HEAD, REST, Part
 from diagnoser.reading.lines import LineCounter
 from diagnoser.reading.window import Window
@@ -67,8 +67,8 @@ class Locator:
         every: Sequence[Anchor],
         own: re.Pattern[bytes] | None = None,
     ) -> None:
-        """Raises ``ValueError`` where ``few`` are more than ``MAX_ANCHORS``."""
-        if len(few) > MAX_ANCHORS:
+        """Raises ``ValueError`` where ``few`` are too many for the vector search."""
+        if not are_few(few):
             raise ValueError(f"{len(few)} anchors: more than {MAX_ANCHORS} are slow")
         self._few, self._every, self._own = Automaton(few), Automaton(every), own
         self._longest = max(self._few.longest, self._every.longest)
