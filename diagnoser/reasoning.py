@@ -94,12 +94,13 @@ def probe_rule(category: Category) -> Callable[[ProbeRule], Rule]:
                 standing = Standing.SUSPECTED if suspicion else Standing.UNDECIDED
                 return Finding(standing, evidence_of(suspicion) or (unprobed(case),))
             probes = with_own_name(case.probes) if identity in _OF_NAME else case.probes
-            findings = [_as_far_as_known(identity, function(p), p) for p in probes]
+            seen = [function(p) for p in probes]
+            findings = [_as_far_as_known(identity, f, p) for f, p in zip(seen, probes, strict=True)]
             standing = min((f.standing for f in findings), key=_STRENGTH.index)
             evidence = tuple(e for f in findings if f.standing is standing for e in f.evidence)
             if standing is Standing.UNDECIDED and suspicion:
                 hearsay = category in _ABOUT_CERTIFICATES and _is_without_chain(case)
-                if all(function(p).standing is Standing.RULED_OUT for p in probes):
+                if all(f.standing is Standing.RULED_OUT for f in seen):
                     # If it is about this endpoint, what was collected speaks against the words.
                     hearsay, evidence = True, tuple(e for e in evidence if e.fact not in _DOUBTS)
                 return Finding(Standing.SUSPECTED, evidence_of(suspicion) + evidence, hearsay)

@@ -14,7 +14,16 @@ from test_cli import diagnoser
 from diagnoser.diagnosis import judge, open_case
 from diagnoser.evidence import Kind, detect, join, read_curls
 from diagnoser.grammar import read_blocks
-from diagnoser.model import Condition, Diagnosis, ProbeResult, Report, Stage, Standing, Vantage
+from diagnoser.model import (
+    Category,
+    Condition,
+    Diagnosis,
+    ProbeResult,
+    Report,
+    Stage,
+    Standing,
+    Vantage,
+)
 from diagnoser.reports import render
 
 FILES = Path(__file__).with_name("transcripts")
@@ -527,3 +536,18 @@ def test_a_run_that_is_not_read_is_listed(tmp_path: Path) -> None:
     assert [s["reason"] for s in skipped if s["source"] == str(error)] == [
         "output of curl that tells of no connection with TLS, or of several at once"
     ]
+
+
+def test_storage_under_acronis_own_ca_is_no_interception() -> None:
+    """What looks most like one: no public root, a refusal by number, and a certificate asked for."""
+    issuer = "C=US; ST=California; L=Sunnyvale; O=Fortinet; OU=Certificate Authority; CN=FGT60FTK20000000"
+    text = text_of("storage")
+    assert text.count(issuer) == 1
+    diagnosis = judged(text.replace(issuer, "C=CH; O=Acronis; OU=AcronisStorage; CN=Storage Root"))
+    assert told(diagnosis)[0] == "endpoint-healthy"
+    accusing = [
+        v.rule
+        for v in diagnosis.verdicts
+        if v.category is Category.MITM_CERTIFICATE and v.finding.standing in (APPLIES, SUSPECTED)
+    ]
+    assert accusing == []

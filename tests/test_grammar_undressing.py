@@ -66,13 +66,19 @@ def told(block: ErrorBlock) -> list[str]:
     return [str(e) for e in derive(block).endpoints]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("dress", DRESSES)
+# Where there are but a few entities they may be the text's own.
+PAIRS = [
+    (dress, name)
+    for dress in DRESSES
+    for name in NAMES
+    if dress != "entities" or html.escape(decode((SAMPLES / name).read_bytes())).count("&") >= 4
+]
+
+
+@pytest.mark.parametrize(("dress", "name"), PAIRS)
 def test_a_dressed_error_reads_as_the_bare_one(dress: str, name: str) -> None:
     text = decode((SAMPLES / name).read_bytes())
     (bare,) = read(text)
-    if dress == "entities" and html.escape(text).count("&") < 4:
-        pytest.skip("so few may be its own")
     (found,) = read(DRESSES[dress](text))
     assert seen(found) == seen(bare)
     assert told(found) == told(bare)

@@ -284,10 +284,11 @@ class Gathering:
     def _observe(self, text: str, source: str, at: datetime) -> bool:
         """What others observed; returns whether ``text`` holds any of it."""
         checks = read_checks(text, source)
-        runs = read_curls(text, source, at)
-        if not runs and is_curl(text):
-            self.skipped.append(Skipped(source, _NO_TLS))
-        probes = runs + read_unopened(checks, at)
+        probes = read_unopened(checks, at)
+        if is_curl(text):
+            runs = read_curls(text, source, at)
+            self.skipped += [] if runs else [Skipped(source, _NO_TLS)]
+            probes = runs + probes
         # The trust stores take long to load.
         if is_transcript(text):
             probes = read_transcripts(text, source, at, self._trust) + probes
