@@ -198,7 +198,7 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
             looks_ahead=inquiry.looks_ahead,
         )
         found = {r.endpoint.key: r for r in results}
-    return tuple(_with_probes(c, found, again=inquiry.again) for c in cases)
+    return tuple(_with_probes(c, found) for c in cases)
 
 
 def _seen(case: Case) -> set[tuple[str, int, str | None]]:
@@ -208,9 +208,7 @@ def _seen(case: Case) -> set[tuple[str, int, str | None]]:
     return {p.endpoint.key for p in telling}
 
 
-def _with_probes(
-    case: Case, found: dict[tuple[str, int, str | None], ProbeResult], *, again: bool
-) -> Case:
+def _with_probes(case: Case, found: dict[tuple[str, int, str | None], ProbeResult]) -> Case:
     """What contradicts a live probe is kept beside it: it was seen elsewhere, or before."""
     seen = _seen(case)
     skipped = tuple(
@@ -223,7 +221,7 @@ def _with_probes(
         if e.key not in found and e.key not in seen
     )
     for endpoint in case.endpoints:
-        if endpoint.key in found and (again or endpoint.key not in seen):
+        if endpoint.key in found:
             case = attach(case, replace(found[endpoint.key], endpoint=endpoint))
     return replace(case, skipped=case.skipped + skipped)
 

@@ -22,9 +22,19 @@ from diagnoser.cli import printing, progress, scopes, watching, wildcards
 from diagnoser.cli.delivery import _as_file
 from diagnoser.cli.options import Settings
 from diagnoser.errors import InputError, OutputError
-from diagnoser.model import Address, Condition, Connection, Control, Endpoint, Stage, TrustStore
+from diagnoser.model import (
+    Address,
+    Condition,
+    Connection,
+    Control,
+    Endpoint,
+    Role,
+    Stage,
+    TrustStore,
+)
 from diagnoser.probing import Trust, patience, probe, vantages
 from diagnoser.probing import trust as trust_module
+from diagnoser.probing.stages import verify
 from diagnoser.reading import sources, walking
 from diagnoser.reading.walking import Found, Selection, walk
 from diagnoser.scanning import pool
@@ -85,6 +95,14 @@ def test_a_public_root_that_windows_has_not_fetched_yet_is_not_distrusted(
     trust = Trust(other.pem, root.pem, None, fetches_roots=fetches)
     found = trust.opinions(chain.chain_ders, pki.NOW)
     assert [o.trust_store.value for o in found] == says
+
+
+def test_a_service_is_healthy_whose_public_root_windows_has_not_fetched_yet() -> None:
+    """What looks most like a root that this machine does not trust."""
+    trust = Trust(pki.storage_authority().pem, pki.public_root().pem, None, fetches_roots=True)
+    ended, opinions = verify(trust, pki.management().chain_ders, Role.MANAGEMENT, pki.NOW)
+    assert ended.condition is Condition.MET
+    assert [(o.trust_store, o.code) for o in opinions] == [(TrustStore.MOZILLA, 0)]
 
 
 def test_what_windows_itself_finds_wrong_is_still_said() -> None:
