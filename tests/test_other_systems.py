@@ -37,7 +37,7 @@ from diagnoser.probing import trust as trust_module
 from diagnoser.probing.stages import verify
 from diagnoser.reading import sources, walking
 from diagnoser.reading.walking import Found, Selection, walk
-from diagnoser.scanning import pool
+from diagnoser.scanning import workers
 
 Make = Callable[..., Endpoint]
 BLOCK = (
@@ -211,7 +211,7 @@ def test_a_time_before_1970_needs_no_look_at_the_times_of_files(
 
 def test_no_more_processes_than_windows_can_wait_for() -> None:
     """ProcessPoolExecutor refuses more than 61 there."""
-    assert pool._MOST_WORKERS <= 61
+    assert workers._MOST_WORKERS <= 61
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,9 @@ from diagnoser.evidence import (
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
-from diagnoser.reading.archives import is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
+from diagnoser.reading.signatures import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream
-from diagnoser.reading.zips import holds_zip
 from diagnoser.scanning import (
     Bound,
     Leftover,

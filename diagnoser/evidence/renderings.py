@@ -7,11 +7,10 @@ the report in its message.
 from __future__ import annotations
 
 import json
-import re
 from typing import BinaryIO
 
 from diagnoser import catalog
-from diagnoser.reading.zips import read_member
+from diagnoser.deferral import pattern
 
 # What a report is left out with; the reader learns what to give instead.
 RENDERED = (
@@ -22,14 +21,15 @@ REPORT = "report.json"
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1 << 20
 _LARGEST_REPORT = 64 << 20
-_TITLE = re.compile(r"<title>[^<]{1,300} – diagnoser</title>")
-_VERDICT = re.compile(
+_TITLE = pattern(r"<title>[^<]{1,300} – diagnoser</title>")
+_VERDICT = pattern(
     r"(?:!!|!\?|OK|\?)  \S[^\n]*(?:\n    [^\n]*)?\[[^\]\n]{1,80}(?:\n {4}[^\]\n]*)?\]"
 )
-_HEADLINE = re.compile(r"## [^\n]*\\\[[^\n]*\\\]\n")
-# The first case of several, in their overview.
-_ROW = re.compile(r"(?m)^ {0,5}1  (?:!!|!\?|OK|\?) ")
-_ITEM = re.compile(r"(?m)^1\. (?:(?:!|&#33;)(?:!|&#33;|\?)|OK|\?) ")
+_HEADLINE = pattern(r"## [^\n]*\\\[[^\n]*\\\]\n")
+# The first case of several, in their overview: it stands in the first lines.
+_OVERVIEW = 2000
+_ROW = pattern(r"(?m)^ {0,5}1  (?:!!|!\?|OK|\?) ")
+_ITEM = pattern(r"(?m)^1\. (?:(?:!|&#33;)(?:!|&#33;|\?)|OK|\?) ")
 
 
 def is_rendering(text: str) -> bool:
@@ -37,15 +37,23 @@ def is_rendering(text: str) -> bool:
     text = text.lstrip("\ufeff\r\n ").replace("\r\n", "\n")
     if text.startswith("<!DOCTYPE html>"):
         return _TITLE.search(text, 0, 2000) is not None
-    say = [catalog.words(language).phrases for language in catalog.LANGUAGES]
-    if any(text.startswith(f"{s['overview']}: ") for s in say) and _ROW.search(text):
-        return True
-    if any(text.startswith(f"## {s['overview']}\n") for s in say) and _ITEM.search(text):
-        return True
-    steps = [s["remedy"] for s in say]
+    # The words of all languages take long to load: they are asked where the shape fits.
     if _VERDICT.match(text):
-        return any(f"\n  {s}\n" in text for s in steps)
-    return bool(_HEADLINE.match(text)) and any(f"\n### {s}\n" in text for s in steps)
+        return any(f"\n  {s['remedy']}\n" in text for s in _phrases())
+    if text.startswith("## "):
+        lists, tells = _ITEM.search(text) is not None, _HEADLINE.match(text) is not None
+        return any(
+            (lists and text.startswith(f"## {s['overview']}\n"))
+            or (tells and f"\n### {s['remedy']}\n" in text)
+            for s in _phrases()
+        )
+    return _ROW.search(text, 0, _OVERVIEW) is not None and any(
+        text.startswith(f"{s['overview']}: ") for s in _phrases()
+    )
+
+
+def _phrases() -> list[dict[str, str]]:
+    return [catalog.words(language).phrases for language in catalog.LANGUAGES]
 
 
 def read_bundle(stream: BinaryIO) -> bytes | None:
@@ -53,6 +61,8 @@ def read_bundle(stream: BinaryIO) -> bytes | None:
 
     Never raises for bad contents.
     """
+    from diagnoser.reading.zips import read_member  # noqa: PLC0415  (only packed files need it)
+
     manifest = read_member(stream, _MANIFEST, _LARGEST_MANIFEST)
     if manifest is None:
         return None

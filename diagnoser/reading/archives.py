@@ -17,21 +17,15 @@ from typing import BinaryIO, cast
 from diagnoser.model import Skipped
 from diagnoser.reading.damage import BROKEN, Member, Whole, reason
 from diagnoser.reading.inflating import Decompressor, Limits, Pipe, inflate
+from diagnoser.reading.signatures import BZIP2, FOREIGN, GZIP, XZ, ZIP, is_tar
 from diagnoser.reading.tars import tar_members
-from diagnoser.reading.zips import MAGIC, zip_members
+from diagnoser.reading.zips import zip_members
 
 _HEAD = 512
-_DECOMPRESSORS: tuple[tuple[bytes, str, Callable[[], Decompressor]], ...] = (
-    (b"\x1f\x8b", "gzip", lambda: cast("Decompressor", _Gunzip())),
-    (b"BZh", "bzip2", lambda: cast("Decompressor", bz2.BZ2Decompressor())),
-    (b"\xfd7zXZ\0", "xz", lambda: cast("Decompressor", lzma.LZMADecompressor())),
-)
-_FOREIGN = (
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!\x1a\x07", "a rar archive"),
-    (b"MSCF\0\0\0\0", "a cab archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd stream"),
-    (b"\x04\x22\x4d\x18", "an lz4 stream"),
+_DECOMPRESSORS: tuple[tuple[bytes, Callable[[], Decompressor]], ...] = (
+    (GZIP, lambda: cast("Decompressor", _Gunzip())),
+    (BZIP2, lambda: cast("Decompressor", bz2.BZ2Decompressor())),
+    (XZ, lambda: cast("Decompressor", lzma.LZMADecompressor())),
 )
 
 
@@ -71,21 +65,6 @@ class _Gunzip:
         return out
 
 
-def is_packed(head: bytes) -> bool:
-    """Whether a file that begins with ``head`` (262 bytes or more) is compressed or an archive."""
-    return (
-        head.startswith(MAGIC)
-        or any(head.startswith(magic) for magic, _, _ in _DECOMPRESSORS)
-        or any(head.startswith(magic) for magic, _ in _FOREIGN)
-        or head[257:262] == b"ustar"
-    )
-
-
-def may_unpack_itself(head: bytes) -> bool:
-    """Whether a file that begins with ``head`` is a program: Windows unpacks system reports so."""
-    return head.startswith((b"MZ", b"\x7fELF"))
-
-
 def expand(
     stream: BinaryIO, name: str, limits: Limits, depth: int = 0
 ) -> Iterator[Source | Skipped]:
@@ -97,14 +76,12 @@ def expand(
     except BROKEN as error:
         yield Skipped(name, f"cannot be read: {reason(error)}")
         return
-    foreign = next((what for magic, what in _FOREIGN if head.startswith(magic)), None)
+    foreign = next((what for magic, what in FOREIGN if head.startswith(magic)), None)
     if foreign is not None:
         yield Skipped(name, f"is {foreign}, which is not looked into: unpack it first")
         return
-    maker = next((m for magic, _, m in _DECOMPRESSORS if head.startswith(magic)), None)
-    is_zip = head.startswith(MAGIC)
-    is_tar = head[257:262] == b"ustar"
-    if not (maker or is_zip or is_tar):
+    maker = next((m for magic, m in _DECOMPRESSORS if head.startswith(magic)), None)
+    if not (maker or head.startswith(ZIP) or is_tar(head)):
         yield Source(name, _rejoined(head, stream))
         return
     if depth >= limits.depth:
@@ -114,7 +91,7 @@ def expand(
         text = Member(name, inflate(_rejoined(head, stream), maker, limits))
         yield from _expand_member(text, limits, depth)
         return
-    if is_tar:
+    if is_tar(head):
         members = tar_members(_rejoined(head, stream), name, limits)
     else:
         members = zip_members(head, stream, name, limits)

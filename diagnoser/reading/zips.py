@@ -11,21 +11,7 @@ from diagnoser.model import Skipped
 from diagnoser.reading.damage import BROKEN, Member, chunks_of, reason
 from diagnoser.reading.inflating import Damaged, Limits, TooLarge
 from diagnoser.reading.salvage import salvaged_members
-
-# The end of a zip archive's directory, with the longest comment.
-_LONGEST_END = 22 + 0xFFFF
-_MEMBER, _END = b"PK\x03\x04", b"PK\x05\x06"
-MAGIC = (_MEMBER, _END)
-
-
-def holds_zip(stream: BinaryIO) -> bool:
-    """Whether the directory of a zip archive stands at the end of ``stream``; its place stays."""
-    place = stream.tell()
-    size = stream.seek(0, 2)
-    stream.seek(max(0, size - _LONGEST_END))
-    found = stream.read(_LONGEST_END).rfind(_END) >= 0
-    stream.seek(place)
-    return found
+from diagnoser.reading.signatures import ZIP_MEMBER
 
 
 def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
@@ -79,7 +65,7 @@ def _opened(file: BinaryIO) -> zipfile.ZipFile | None:
     except zipfile.BadZipFile:
         return None
     file.seek(0)
-    if file.read(4) == _MEMBER and all(m.header_offset for m in archive.infolist()):
+    if file.read(4) == ZIP_MEMBER and all(m.header_offset for m in archive.infolist()):
         archive.close()
         return None
     return archive

@@ -4,7 +4,6 @@ large file."""
 from __future__ import annotations
 
 import io
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,19 +11,19 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import DiagnoserError, InputError
 from diagnoser.evidence import HEAD, RENDERED, REPORT, Kind, detect, read_bundle
 from diagnoser.grammar import FORMS
 from diagnoser.grammar.forms import SPAN
 from diagnoser.model import Skipped
-from diagnoser.reading.archives import expand, is_packed, may_unpack_itself
 from diagnoser.reading.automaton import Anchor
 from diagnoser.reading.encodings import wide_encoding
 from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.islands import HEAD as ENTRY
 from diagnoser.reading.narrowing import Narrowed, narrow, widened_size
+from diagnoser.reading.signatures import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.sources import LIMIT, open_file, read_stream
-from diagnoser.reading.zips import holds_zip
 from diagnoser.scanning.placing import relocate
 from diagnoser.scanning.surroundings import ANCHORS
 from diagnoser.scanning.surveying import Survey, Surveyor
@@ -41,7 +40,7 @@ MARKED = (
     *(Anchor(text.encode(), 0, "surroundings") for text in ANCHORS),
 )
 _SPANNING = tuple(text.encode() for form in FORMS for text in form.spans)
-_ENTRY = re.compile(rb"\n(?=" + ENTRY.pattern + rb")")
+_ENTRY = pattern(rb"\n(?=" + ENTRY.pattern + rb")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +171,8 @@ def _whole(file: BinaryIO, stream: BinaryIO, path: str, settings: Settings) -> I
         # What else is in it shows the same case once more.
         yield Leftover(f"{path}!/{REPORT}", report)
         return
+    from diagnoser.reading.archives import expand  # noqa: PLC0415  (a plain log needs no tarfile)
+
     file.seek(0)
     for source in expand(stream, path, Limits()):
         if isinstance(source, Skipped):

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from diagnoser.deferral import pattern
 
 _GUID_TAIL = rb"[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 _CLOCK_TAIL = rb":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d| [AP]M)?"
 # No part of an address: 192.0.2.17 10:15:00.
 _DAY = rb"(?:\d{4}-\d\d-\d\d[T ]\d\d|(?<![\d.])\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2}),? \d{1,2})"
 # Each begins with a character that the engine can search for by itself: 1 GB/s instead of 60 MB/s.
-_GUID = re.compile(rb"-(?<=[0-9A-Fa-f]{8}-)" + _GUID_TAIL)
-_CLOCK = re.compile(_CLOCK_TAIL)
+_GUID = pattern(rb"-(?<=[0-9A-Fa-f]{8}-)" + _GUID_TAIL)
+_CLOCK = pattern(_CLOCK_TAIL)
 # The digits of a GUID before that.
 _GUID_HEAD = 8
 # Day and hour of a clock. One without a day is no time that ``identity`` knows, so it stays.
-_CLOCK_HEAD = re.compile(_DAY + rb"\Z")
+_CLOCK_HEAD = pattern(_DAY + rb"\Z")
 _CLOCK_REACH = 14
 # What may stand where a GUID or a time stood.
-HOLE = re.compile(rb"[0-9A-Fa-f]{8}-" + _GUID_TAIL + rb"|" + _DAY + _CLOCK_TAIL)
+HOLE = pattern(rb"[0-9A-Fa-f]{8}-" + _GUID_TAIL + rb"|" + _DAY + _CLOCK_TAIL)
 # The number of an event in an export; it may be indented.
-_EVENT = re.compile(rb' id="\d{1,20}"')
+_EVENT = pattern(rb' id="\d{1,20}"')
 _INDENT = 32
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.moments import instant, iso_time
 
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _GERMAN = rb"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?"
 _AMERICAN = rb"\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d:\d\d(?: |\xe2\x80\xaf)[AP]M"
-_STAMP = re.compile(rb"|".join((_ISO, _GERMAN, _AMERICAN)))
+_STAMP = pattern(rb"|".join((_ISO, _GERMAN, _AMERICAN)))
 # What an entry begins with that is another the next time; the one group that matched is its time.
-HEAD = re.compile(
+HEAD = pattern(
     # 2018-08-16T22:04:16:969-03:00 10060 (stamp, thread)
     rb"\[?(%b)(?: \d{1,20}(?= ))?"
     rb"|(%b)(?: \[0x[0-9A-Fa-f]{1,16}\]){0,2}"
@@ -23,9 +23,9 @@ HEAD = re.compile(
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d" % (_ISO, _GERMAN, _ISO, _AMERICAN)
 )
 # What every stamp holds, no farther than that from its beginning. It is found ten times as fast.
-_CLOCK, _CLOCK_REACH = re.compile(rb":\d\d:\d\d"), 14
+_CLOCK, _CLOCK_REACH = pattern(rb":\d\d:\d\d"), 14
 # Where a stamp has its zone, if it has one, and what a zone has.
-_ZONE, _SIGNS = itemgetter(slice(-6, None)), re.compile(rb"[-+Z]")
+_ZONE, _SIGNS = itemgetter(slice(-6, None)), pattern(rb"[-+Z]")
 _QUOTES = b"> \t"
 _HYPHEN, _T = ord("-"), ord("T")
 

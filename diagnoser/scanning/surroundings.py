@@ -6,9 +6,9 @@ they stand in a case as evidence and decide nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from diagnoser.deferral import pattern
 from diagnoser.model import ErrorBlock, Evidence
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.locating import Mark
@@ -16,13 +16,13 @@ from diagnoser.reading.locating import Mark
 PROXY, STORAGE, REGISTRATION = "Proxy setting: Enabled", "DataStore: ", "--reg-address"
 ANCHORS = (PROXY, STORAGE, REGISTRATION)
 _MOST = 12
-_PROXY = re.compile(
+_PROXY = pattern(
     rf"{PROXY} = (?P<on>\d), Host = '(?P<host>[^']{{0,253}})', port = (?P<port>\d{{1,5}})"
 )
-_STORAGE = re.compile(rf"\b{STORAGE}(?P<host>[A-Za-z0-9.:_-]{{1,253}})")
-_REGISTRATION = re.compile(rf"{REGISTRATION}[= ]\"?(?P<address>[^\s\"]{{1,300}})")
+_STORAGE = pattern(rf"\b{STORAGE}(?P<host>[A-Za-z0-9.:_-]{{1,253}})")
+_REGISTRATION = pattern(rf"{REGISTRATION}[= ]\"?(?P<address>[^\s\"]{{1,300}})")
 # <binary>_<platform>_<build>, read from the right: names of binaries have underscores.
-_MODULE = re.compile(r"\w+?_(?P<platform>[a-z]{2,6}(?:64|32)?(?:_s)?)_(?P<build>\d{3,6})")
+_MODULE = pattern(r"\w+?_(?P<platform>[a-z]{2,6}(?:64|32)?(?:_s)?)_(?P<build>\d{3,6})")
 
 
 def notice(text: str, source: str) -> tuple[Evidence, ...]:
