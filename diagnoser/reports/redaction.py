@@ -64,7 +64,9 @@ def redact(report: Report) -> Redacted:
 def conceal(report: Report) -> Report:
     """``report`` without secrets; names stay."""
     redactor = _Redactor(report, only_secrets=True)
-    redactor.walk(report)
+    concealed = redactor.walk(report)
+    if not redactor.has_learnt:
+        return concealed
     redactor.settle()
     return redactor.walk(report)
 
@@ -75,7 +77,8 @@ class _Redactor:
     def __init__(self, report: Report, *, only_secrets: bool = False) -> None:
         self._only_secrets = only_secrets
         self._hostname = report.vantage.hostname
-        self._ledger = Ledger(t for text in _strings(report) for t in tokens_in(text))
+        taken = () if only_secrets else (t for s in _strings(report) for t in tokens_in(s))
+        self._ledger = Ledger(taken)
         self._secrets: set[str] = set()
         self._known: re.Pattern[str] | None = None
         self._done: dict[str, str] = {}
@@ -94,6 +97,11 @@ class _Redactor:
     def entries(self) -> tuple[Entry, ...]:
         """What the tokens stand for."""
         return self._ledger.entries
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether there is a secret that may stand bare in another place."""
+        return bool(self._secrets)
 
     def settle(self) -> None:
         """From now on search for everything that was learnt."""
