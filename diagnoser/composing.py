@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Literal
 
+from diagnoser.deferral import pattern
+
 # No text of people puts more combining marks on a letter (Unicode's Stream-Safe Text Format, UAX
 # 15 section 13). No mark is a letter, a digit or ASCII.
-_RUN = re.compile(r"([^\w\x00-\x7f]{31,})")
+_RUN = pattern(r"([^\w\x00-\x7f]{31,})")
 # So short a text costs nothing, whatever it holds.
 _SHORT = 512
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from diagnoser.deferral import pattern
+
 # C0 without tab and newline, DEL, C1, and the characters that reorder or hide text.
-_UNSAFE = re.compile(
+_UNSAFE = pattern(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )

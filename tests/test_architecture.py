@@ -76,3 +76,17 @@ def test_the_package_is_typed_and_the_top_level_is_as_agreed() -> None:
             "pyproject.toml", "diagnoser", "sample_logs", "tests", "README.md", "LICENSE",
             "CHANGELOG.md",
         }  # fmt: skip
+
+
+def test_every_pattern_that_waits_for_its_first_use_is_a_good_one() -> None:
+    program = (
+        "import gc, importlib, pkgutil, diagnoser\n"
+        "from diagnoser.deferral import _Pattern\n"
+        "for found in pkgutil.walk_packages(diagnoser.__path__, 'diagnoser.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
+        "print(sum(p.groups >= 0 for p in gc.get_objects() if isinstance(p, _Pattern)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert int(done.stdout) > 300

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.diagnosis import open_check
 from diagnoser.errors import UsageError
 from diagnoser.model import Case, Condition, Evidence, ProbeResult, Role, Skipped, Stage
 
-_NAME = re.compile(r"[a-z]{2,8}[0-9]{0,3}")
+_NAME = pattern(r"[a-z]{2,8}[0-9]{0,3}")
 _GUESSED = "data_center_guessed"
 
 

@@ -12,17 +12,18 @@ from diagnoser.catalog import ErrorRow, Words
 from diagnoser.cli.greeting import language_of_environment
 from diagnoser.cli.numbers import explain_number
 from diagnoser.cli.printing import put, writable
+from diagnoser.deferral import pattern
 from diagnoser.errors import ExitStatus, UsageError
 from diagnoser.reports.phrasing import translated
 from diagnoser.reports.wording import placeholders, words_for
 from diagnoser.rules import CAUSES, RULES
 
-_PAIR = re.compile(r"(\d{1,5})/(\d{1,5})")
+_PAIR = pattern(r"(\d{1,5})/(\d{1,5})")
 # As they stand in a block, the code first, or as the catalogue orders them.
-_APART = re.compile(r"(\d{1,5})[ ,]+(\d{1,5})")
-_PACKED = re.compile(r"(?:0x|[EWI](?=[0-9A-Fa-f]{8}$))([0-9A-Fa-f]{1,8})|([0-9A-Fa-f]{5,8})h")
+_APART = pattern(r"(\d{1,5})[ ,]+(\d{1,5})")
+_PACKED = pattern(r"(?:0x|[EWI](?=[0-9A-Fa-f]{8}$))([0-9A-Fa-f]{1,8})|([0-9A-Fa-f]{5,8})h")
 # Docstrings mark what is code; a terminal shows the marks.
-_MARKED = re.compile(r"``([^`]+)``")
+_MARKED = pattern(r"``([^`]+)``")
 # HRESULT_FROM_WIN32 (winerror.h), and the numbers of WinHTTP and WinINet.
 _WIN32 = 0x8007
 _STATUS = 0x80000000

@@ -6,6 +6,7 @@ import re
 import shlex
 
 from diagnoser.catalog import words
+from diagnoser.deferral import pattern
 from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, InputError
 from diagnoser.grammar import explain_absence
 
@@ -13,11 +14,11 @@ _HEAD = 4096
 _LONGEST_CODE = 300
 # A few lines around a number, as people ask in a forum; a log is more.
 _LONGEST_TEXT = 1000
-_CONTROL = re.compile("[\x00-\x06\x0e-\x19\x1c-\x1f\x7f]")
-_CURL = re.compile(r"^curl: \((\d{1,3})\)", re.MULTILINE)
-_NUMBER = re.compile(r"(?<!\w)(?:0x[0-9A-Fa-f]{5,8}|[EW][0-9A-Fa-f]{8})(?!\w)")
+_CONTROL = pattern("[\x00-\x06\x0e-\x19\x1c-\x1f\x7f]")
+_CURL = pattern(r"^curl: \((\d{1,3})\)", re.MULTILINE)
+_NUMBER = pattern(r"(?<!\w)(?:0x[0-9A-Fa-f]{5,8}|[EW][0-9A-Fa-f]{8})(?!\w)")
 # ``I01350016:`` in the head of an entry, or the level of the entry below its head.
-_INFORMATION = re.compile(
+_INFORMATION = pattern(
     r"\bI[0-9A-F]{8}:|^[ \t|]*trace level:[ \t]*(?:information|debug|verbose)", re.IGNORECASE
 )
 

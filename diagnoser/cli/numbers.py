@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from diagnoser.catalog import Words
+from diagnoser.deferral import pattern
 from diagnoser.evidence.numbers import (
     FailureNumber,
     OpensslCode,
@@ -62,15 +63,15 @@ _CONDITION_CAUSES = {
     "certificate-rejected": ("tls-intercepted", "root-not-trusted"),
 }
 _KINDS = {"alert": "alert", "verify": "verify", "curl": "curl", "wsa": "winsock", "errno": "errno"}
-_PREFIXED = re.compile(r"(alert|verify|curl|wsa|errno|openssl)[:/= ]\s*([0-9A-Za-z_]{1,80})")
+_PREFIXED = pattern(r"(alert|verify|curl|wsa|errno|openssl)[:/= ]\s*([0-9A-Za-z_]{1,80})")
 _TITLES = {"winsock": "Winsock error", "errno": "errno", "curl": "libcurl error"}
 # Lines of openssl's output, each with what its number is.
 _LINES = (
-    ("openssl", re.compile(r"\berror:([0-9A-Fa-f]{8})(?::|$)")),
-    ("alert", re.compile(r"\bSSL alert number (\d{1,3})\b")),
-    ("system", re.compile(r"\berrno\s?=\s?(\d{1,5})\b")),
+    ("openssl", pattern(r"\berror:([0-9A-Fa-f]{8})(?::|$)")),
+    ("alert", pattern(r"\bSSL alert number (\d{1,3})\b")),
+    ("system", pattern(r"\berrno\s?=\s?(\d{1,5})\b")),
 )
-_VERIFY_LINE = re.compile(
+_VERIFY_LINE = pattern(
     r"\bverify (?:error:num=|return code: ?)(\d{1,3})(?:(?:: ?| \()([^)\n]{0,200}))?", re.IGNORECASE
 )
 

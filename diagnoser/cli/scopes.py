@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from diagnoser.cli.options import Settings
+from diagnoser.deferral import pattern
 from diagnoser.errors import UsageError
 from diagnoser.reading.walking import Selection
 
-_AGO = re.compile(r"(\d{1,5})([mhd])")
+_AGO = pattern(r"(\d{1,5})([mhd])")
 # Seconds between the clocks of the easternmost and the westernmost zone.
 _ALL_ZONES = 26 * 3600
 # Whose moments every system can count in seconds, in any zone: Windows' C library knows no local

@@ -19,6 +19,7 @@ from diagnoser.cli.options import Settings
 from diagnoser.cli.printing import READ_AS_TEXT, writable
 from diagnoser.cli.scopes import scope_of
 from diagnoser.cli.wildcards import expand
+from diagnoser.deferral import pattern
 from diagnoser.diagnosis import (
     Inquiry,
     Permission,
@@ -46,11 +47,11 @@ from diagnoser.model import (
 )
 
 _MOST_TOLD = 10
-_TARGET = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
-_URL = re.compile(r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<target>[^/?#\s]+)", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"//[^/?#]*@")
+_TARGET = pattern(r"(?P<host>\[[^\]]+\]|[^:\[\]\s/]+)(?::(?P<port>\d{1,5}))?")
+_URL = pattern(r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<target>[^/?#\s]+)", re.IGNORECASE)
+_CREDENTIALS = pattern(r"//[^/?#]*@")
 # An IPv6 address alone, which HOST:PORT would need in brackets.
-_ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8}(?:%\w{1,15})?")
+_ADDRESS = pattern(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8}(?:%\w{1,15})?")
 
 
 def scan(paths: Sequence[str], settings: Settings) -> int:

@@ -8,11 +8,12 @@ passwords stay as they were typed.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-_HOME = re.compile(r"~[/\\]")
+from diagnoser.deferral import pattern
+
+_HOME = pattern(r"~[/\\]")
 
 
 def with_home(arguments: Sequence[str], system: str) -> list[str]:

@@ -12,12 +12,13 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.endpoints.hosts import read_address, straighten
 
 if TYPE_CHECKING:
     from diagnoser.model import Cut, ErrorBlock
 
-_GOES_ON = re.compile(r"[.:@/\\_=-]")
+_GOES_ON = pattern(r"[.:@/\\_=-]")
 _PARTS = frozenset({"cloud", "rs", "baas", "fes", "agents", "account", "abgw"})
 
 

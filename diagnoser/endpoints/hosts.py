@@ -7,15 +7,16 @@ import re
 import unicodedata
 
 from diagnoser.composing import composed
+from diagnoser.deferral import pattern
 
 # RFC 1123 section 2.1; the underscore is not allowed there, but Windows machine names have it.
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_NUMBER = re.compile(r"0x[0-9a-f]{1,8}|[0-9]{1,10}", re.ASCII | re.IGNORECASE)
+_LABEL = pattern(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_NUMBER = pattern(r"0x[0-9a-f]{1,8}|[0-9]{1,10}", re.ASCII | re.IGNORECASE)
 # RFC 3986 section 3.2.2: a host that ends in a number is an IPv4 address or nothing.
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_NUMERIC_LABEL = pattern(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _AROUND = " \t\r\n\"'`‘’“”„«»「」『』<>()"
 _INVISIBLE = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"}
-_DEFANGED = re.compile(
+_DEFANGED = pattern(
     r"(?P<scheme>\bhxxp)|\[(?P<mark>\.|:|://|dot)\]"
     r"|(?P<blank>(?<=://)[ \t]{1,3}(?=[\w-]{1,63}\.\w))",
     re.IGNORECASE,

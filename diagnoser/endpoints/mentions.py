@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.endpoints.hosts import read_address, split_port, straighten
 from diagnoser.endpoints.prose import in_prose, is_file, read_url, show
 from diagnoser.model import Evidence, Skipped
@@ -45,9 +46,9 @@ _HOST_FACTS = {
 }
 # Written by the compiler or the logger: never about a host, and full of dots and colons.
 _SYMBOLS = {"$module", "$line", "$func", "module", "line", "function"}
-_FIRST_WORD = re.compile(r"^\S+")
-_LAST_WORD = re.compile(r"\S+$")
-_ESCAPED = re.compile(r'(?<!\\)\\++(["/])')
+_FIRST_WORD = pattern(r"^\S+")
+_LAST_WORD = pattern(r"\S+$")
+_ESCAPED = pattern(r'(?<!\\)\\++(["/])')
 
 
 @dataclass(frozen=True, slots=True)

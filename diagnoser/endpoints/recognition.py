@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from diagnoser import catalog
 from diagnoser.composing import composed
+from diagnoser.deferral import pattern
 from diagnoser.endpoints.mentions import LONGEST_SHOWN, heading
 from diagnoser.model import Evidence, Recognition
 
@@ -23,23 +24,25 @@ _LONGEST_MESSAGE = 65_536
 # The form of a sentence that may only speak of an error, as advice does.
 PROSE = "prose"
 _STATUS_FIELDS = {"httpstatus", "httpcode", "statuscode", "status"}
-_STATUS_VALUE = re.compile(r"[1-5]\d\d|0x[0-9a-f]{2,3}", re.IGNORECASE)
+_STATUS_VALUE = pattern(r"[1-5]\d\d|0x[0-9a-f]{2,3}", re.IGNORECASE)
 # A command fails with a code, and a disk after 512 bytes: only a request does with a status.
-_STATUS_TEXT = re.compile(
+_STATUS_TEXT = pattern(
     r"\bHTTP(?:/\d(?:\.\d)?|(?i: status| code| error))?:? ?([1-5]\d\d)\b(?! from proxy)"
     r"|\b(?:HTTP (?:error|request)|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) on)\b"
     r"[^\n]{0,300}?\bfailed(?: with code|:) ?([1-5]\d\d)\b",
 )
 # Consul's default domain: whoever runs Consul has such names. Those that Acronis' own calls ask
 # for (the HTTP client, its transfers, requests and answers) exist only in its data centres.
-_INTERNAL_NAME = re.compile(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
+_INTERNAL_NAME = pattern(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
 _OWN_CALLS = (550, 583, 626, 657)
-# Letters of scripts that put blanks between words.
-_WORD = re.compile("[^\\W_\u2e80-\uffff]+")
-_WORD_END = re.compile("[^\\W_\u2e80-\uffff]+$")
+# Letters of scripts that put blanks between words; as one set they take ten times as long to
+# compile.
+_LETTERS = "(?:(?![\u2e80-\uffff])[^\\W_])+"
+_WORD = pattern(_LETTERS)
+_WORD_END = pattern(f"{_LETTERS}$")
 _LONGEST_WORD = 40
 # The end of a line that was long, behind no end of a sentence, and a word that begins none.
-_WRAPPED = re.compile(r"(?<=[^\n]{40}[^\n.!?:]) ?\n(?=[^\W\dA-Z_])")
+_WRAPPED = pattern(r"(?<=[^\n]{40}[^\n.!?:]) ?\n(?=[^\W\dA-Z_])")
 
 
 def recognise(block: ErrorBlock) -> tuple[Recognition, ...]:

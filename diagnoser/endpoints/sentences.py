@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from diagnoser import catalog
 from diagnoser.composing import composed
+from diagnoser.deferral import pattern
 from diagnoser.endpoints.recognition import PROSE, row_of_text
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, Symptom
 
@@ -29,27 +30,27 @@ _MOST_LINES = 60
 _MOST = 8
 # Above this, two lines are no sentence that was wrapped.
 _WRAPPED = 400
-_OURS = re.compile(r"\bacronis\b", re.IGNORECASE)
+_OURS = pattern(r"\bacronis\b", re.IGNORECASE)
 # What other programs print of their own connections.
-_THEIRS = re.compile(r"^\s*(?:curl: ?\(|wget: |ssh: |fatal: |E: |npm |pip )", re.MULTILINE)
+_THEIRS = pattern(r"^\s*(?:curl: ?\(|wget: |ssh: |fatal: |E: |npm |pip )", re.MULTILINE)
 # A line of another program, which names itself.
-_PROGRAM = re.compile(
+_PROGRAM = pattern(
     r"(?!error|failed|failure|warning|message|exception)[a-z][\w.-]{1,20}(?:\[\d{1,9}\])?: "
 )
-_NUMBER = re.compile(r"(?<!\w)0x([0-9A-Fa-f]{5,8})(?!\w)")
+_NUMBER = pattern(r"(?<!\w)0x([0-9A-Fa-f]{5,8})(?!\w)")
 # Who writes so speaks of a message: conditions, questions, what is over, quotes that go on.
-_SPEAKS_BEFORE = re.compile(
+_SPEAKS_BEFORE = pattern(
     r"\b(?:if|when(?:ever)?|whether|unless|once|should|how|why|what|wenn|falls|ob)\b|もし|\b(?:\w{1,40}\W{1,10}){7}",
     re.IGNORECASE,
 )
-_SPEAKS_AFTER = re.compile(
+_SPEAKS_AFTER = pattern(
     r"\?\s*$|？|\b(?:no longer|any ?more|(?:was|been|is|got) (?:fixed|solved|resolved))\b"
     r"|場合|とき|たら|なら|でしょうか|ですか|(?:解決|解消)",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"[\"“”«‘’'「『][^\"“”«»‘’「」『』]{0,80}$")
-_GOES_ON = re.compile(r"[\"“”»‘’'」』][^\w\n]{0,4}\w")
-_KANA = re.compile("[\u3041-\u30ff]")
+_QUOTED = pattern(r"[\"“”«‘’'「『][^\"“”«»‘’「」『』]{0,80}$")
+_GOES_ON = pattern(r"[\"“”»‘’'」』][^\w\n]{0,4}\w")
+_KANA = pattern("[\u3041-\u30ff]")
 
 
 def read_sentences(text: str, source: str) -> tuple[ErrorBlock, ...]:

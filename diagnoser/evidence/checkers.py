@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pyparsing as pp
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.evidence.targets import endpoint_of
 from diagnoser.model import (
     Case,
@@ -31,7 +32,7 @@ from diagnoser.model import (
 TABLE = "checkers"
 _MOST_CHECKS = 2000
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?"
-_ANCHOR = re.compile(
+_ANCHOR = pattern(
     r"^(?=[^\n]{0,400}(?:Check for |Verifying connection to |Performing Name Resolution for"
     r"|ComputerName {1,20}: |TCP connect to \(|Outgoing connections are not available"
     r"|Failed to connect to host \"))[^\n]*$",
@@ -61,26 +62,26 @@ _REFUSED = (
     + _PORT("port")
 )
 # The record of Test-NetConnection below its first property; without a port it only pings.
-_TESTED_PORT = re.compile(r"^RemotePort {1,20}: (\d{1,5})[ \t\r]*$", re.MULTILINE)
-_TESTED = re.compile(r"^TcpTestSucceeded {1,20}: (True|False)[ \t\r]*$", re.MULTILINE)
-_ADDRESS = re.compile(
+_TESTED_PORT = pattern(r"^RemotePort {1,20}: (\d{1,5})[ \t\r]*$", re.MULTILINE)
+_TESTED = pattern(r"^TcpTestSucceeded {1,20}: (True|False)[ \t\r]*$", re.MULTILINE)
+_ADDRESS = pattern(
     r"^RemoteAddress {1,20}: ([0-9A-Fa-f.:]{2,45})(?:%\d{1,9})?[ \t\r]*$", re.MULTILINE
 )
 # All that is left of a record where only True or False was asked for.
-_WARNED = re.compile(r"TCP connect to \(([0-9A-Fa-f.:]{2,45})(?:%\d{1,9})? : (\d{1,5})\) failed")
-_ASKED = re.compile(
+_WARNED = pattern(r"TCP connect to \(([0-9A-Fa-f.:]{2,45})(?:%\d{1,9})? : (\d{1,5})\) failed")
+_ASKED = pattern(
     rf"(?:Test-NetConnection|\btnc)[ \t]{{1,20}}(?:-ComputerName[ \t]{{1,20}})?[\"']?({_HOST})",
     re.IGNORECASE,
 )
-_COMPUTER = re.compile(rf"ComputerName {{1,20}}: ({_HOST}?)[ \t\r]*$")
-_LISTED_COMPUTER = re.compile(rf"ComputerName {{1,20}}: {_HOST}?[ \t\r]*$", re.MULTILINE)
-_LISTED = re.compile(rf"({_HOST}?):(\d{{1,5}})\b")
+_COMPUTER = pattern(rf"ComputerName {{1,20}}: ({_HOST}?)[ \t\r]*$")
+_LISTED_COMPUTER = pattern(rf"ComputerName {{1,20}}: {_HOST}?[ \t\r]*$", re.MULTILINE)
+_LISTED = pattern(rf"({_HOST}?):(\d{{1,5}})\b")
 _SUCCESS = frozenset({"ok", "success!", "success"})
 _FAILURE = frozenset(
     {"fail", "failed", "failed!", "failure", "error", "refused", "timeout", "timed", "closed"}
     | {"blocked", "unreachable", "not", "no", "cannot", "could"}
 )
-_GOES_ON = re.compile(r"[ \t]*[A-Za-z]")
+_GOES_ON = pattern(r"[ \t]*[A-Za-z]")
 # What a checker could have found out; an error that is proven to be something else stays that.
 _NETWORK = frozenset(
     {Category.CLOSED_PORT, Category.MITM_CERTIFICATE, Category.DNS, Category.PROXY}

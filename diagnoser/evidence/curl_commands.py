@@ -8,28 +8,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.targets import split_target, without_login
 
-_COMMAND = re.compile(
+_COMMAND = pattern(
     r"(?:^|[\s/\\$#>;&|\"'(])curl(?:\.exe)?\"?[ \t](?P<options>[^\n]{0,2000})", re.MULTILINE
 )
-_URL = re.compile(r"\b(?P<scheme>https?)://(?:[^\s/@\"']{1,200}@)?(?P<place>[^\s/?#\"'`]{1,300})")
+_URL = pattern(r"\b(?P<scheme>https?)://(?:[^\s/@\"']{1,200}@)?(?P<place>[^\s/?#\"'`]{1,300})")
 # Of a bundle of short options only the last has a value.
 _FLAGS = r"-[#0-46BfgiIkLnNsSv]{0,12}"
 # Options whose value is a URL that nobody asks for anything.
-_OTHER_URL = re.compile(
+_OTHER_URL = pattern(
     rf"(?<!\S)(?:{_FLAGS}x|--proxy|--preproxy|--socks\S{{1,12}}|-e|--referer)[= ]?\s*[\"']?$"
 )
-_PROXY = re.compile(
+_PROXY = pattern(
     rf"(?<!\S)(?:{_FLAGS}x|--(?:proxy|proxy1\.0|preproxy|socks4a?|socks5(?:-hostname)?)[=\s])"
     r"\s*[\"']?(?P<value>[^\s\"']+)"
 )
-_SIX = re.compile(rf"(?<!\S)(?:{_FLAGS}6[#BfgiIkLnNsSv]{{0,12}}|--ipv6)(?!\S)")
-_PARALLEL = re.compile(rf"(?<!\S)(?:{_FLAGS}Z[#BfgiIkLnNsSv]{{0,12}}|--parallel)(?!\S)")
-_LEADS = re.compile(r"(?<!\S)--(?:connect-to|resolve)(?![\w-])")
-_CERT = re.compile(r"(?<!\S)(?:-E|--cert)(?!\S)")
-_OWN_ROOTS = re.compile(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
-_NARROW = re.compile(
+_SIX = pattern(rf"(?<!\S)(?:{_FLAGS}6[#BfgiIkLnNsSv]{{0,12}}|--ipv6)(?!\S)")
+_PARALLEL = pattern(rf"(?<!\S)(?:{_FLAGS}Z[#BfgiIkLnNsSv]{{0,12}}|--parallel)(?!\S)")
+_LEADS = pattern(r"(?<!\S)--(?:connect-to|resolve)(?![\w-])")
+_CERT = pattern(r"(?<!\S)(?:-E|--cert)(?!\S)")
+_OWN_ROOTS = pattern(r"(?<!\S)--(?:cacert|capath)(?![\w-])")
+_NARROW = pattern(
     r"(?<!\S)(?P<option>--tls-max[=\s]\s*(?:1\.[01]|default\b)|--tlsv1\.3|--sslv[23]"
     r"|--(?:ciphers|tls13-ciphers|curves)[=\s]\s*\S+)(?!\S)"
 )

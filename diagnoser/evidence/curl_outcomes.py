@@ -6,9 +6,9 @@ that the C library has for it, in the language of the system: only those of Engl
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.curl_statements import CurlStatements
 from diagnoser.evidence.curl_tls import is_refused
 from diagnoser.evidence.numbers import FailureNumber, reason_failure, system_failure
@@ -26,7 +26,7 @@ _SYSTEM_SAYS = {
 _TIMED_OUT, _NO_CONNECTION, _NO_TLS = 28, 7, 35
 # Shorter than the second retransmission of a SYN (RFC 6298), silence is no filter.
 _PATIENCE = 3000
-_ERRNO = re.compile(r"\berrno (\d{1,5})\b")
+_ERRNO = pattern(r"\berrno (\d{1,5})\b")
 _TELLING = (
     Condition.CONNECTION_REFUSED,
     Condition.CONNECTION_RESET,

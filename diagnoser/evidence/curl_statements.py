@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.names import KEYS, read_name
 from diagnoser.evidence.numbers import OpensslCode, decode_openssl
 from diagnoser.evidence.targets import read_port, split_target, without_login
@@ -26,92 +27,86 @@ _SHORT = r"[^\n]{0,400}"
 _HOST = r"(?P<host>[A-Za-z0-9\[](?:[A-Za-z0-9_.:\-\]]{0,252}))"
 _ADDRESS = r"\[?(?P<address>[0-9A-Fa-f.:]{2,45}?)\]?"
 
-_TRYING = re.compile(
+_TRYING = pattern(
     rf"^\* +Trying {_ADDRESS}(?::(?P<port>\d{{1,5}}))?\.\.\.",
     re.MULTILINE,
 )
-_CONNECTED = re.compile(
+_CONNECTED = pattern(
     rf"^\* (?:Connected to|Established connection to) (?P<name>\S{{1,255}}) \({_ADDRESS}"
     r"(?: port (?P<inner>\d{1,5}))?\)(?: port (?P<port>\d{1,5}))?",
     re.MULTILINE,
 )
-_FAILED = re.compile(
+_FAILED = pattern(
     rf"^\* +(?:connect to {_ADDRESS} port (?P<port>\d{{1,5}})(?: from \S{{1,60}} port \d{{1,5}})?"
     rf" failed|Immediate connect fail for {_ADDRESS.replace('address', 'other')}): "
     r"(?P<reason>[^\n]{1,120}?)[ \t]*$",
     re.MULTILINE,
 )
-_EXIT = re.compile(rf"^curl: \((?P<code>\d{{1,3}})\) ?(?P<text>{_SHORT})", re.MULTILINE)
-_UNREACHED = re.compile(
+_EXIT = pattern(rf"^curl: \((?P<code>\d{{1,3}})\) ?(?P<text>{_SHORT})", re.MULTILINE)
+_UNREACHED = pattern(
     rf"Failed to connect to {_HOST} port (?P<port>\d{{1,5}})\b(?: via (?P<proxy>\S{{1,255}}))?"
 )
-_ASKED_FOR = re.compile(
+_ASKED_FOR = pattern(
     rf"^\* (?:Host (?P<whole>\S{{1,255}}):(?P<port>\d{{1,5}}) was (?:found|resolved)"
     rf"|Host(?:name)? {_HOST} was (?:found|resolved)"
     rf"|About to connect\(\) to {_HOST.replace('<host>', '<old>')} port (?P<number>\d{{1,5}}))",
     re.MULTILINE,
 )
-_UNRESOLVED = re.compile(
-    rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}"
-)
-_TUNNEL = re.compile(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
-_TUNNEL_ENDED = re.compile(
+_UNRESOLVED = pattern(rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}")
+_TUNNEL = pattern(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
+_TUNNEL_ENDED = pattern(
     r"(?:CONNECT tunnel (?:failed|established), response|Received HTTP code) (?P<code>\d{3})\b"
 )
-_PROXY_SET = re.compile(
+_PROXY_SET = pattern(
     r"^\* Uses proxy env variable \w{1,40} == '(?P<url>[^'\n]{1,400})'", re.MULTILINE
 )
-_LED = re.compile(r"^\* Connecting to hostname: (\S{1,255})", re.MULTILINE)
+_LED = pattern(r"^\* Connecting to hostname: (\S{1,255})", re.MULTILINE)
 # --connect-to and --resolve: where the connection goes is the command's choice.
-_IS_LED = re.compile(
+_IS_LED = pattern(
     r"^\* (?:Connecting to (?:hostname|port): |Added \S{1,300} to DNS cache)", re.MULTILINE
 )
-_REQUEST = re.compile(
+_REQUEST = pattern(
     r"^Host: (?P<host>[^\s:]{1,255}|\[[0-9A-Fa-f:]{2,45}\])(?::(?P<port>\d{1,5}))?[ \t]*$",
     re.MULTILINE,
 )
-_SESSION = re.compile(
+_SESSION = pattern(
     r"^\* SSL connection using (?P<version>TLSv1(?:\.\d)?|SSLv3)(?=[ \n])"
     r"(?: / (?P<cipher>[\w-]{1,60}))?",
     re.MULTILINE,
 )
-_MESSAGE = re.compile(
+_MESSAGE = pattern(
     r"^\* (?:TLSv1(?:\.\d)?|SSLv[23]),? \((?P<way>IN|OUT)\), TLS (?P<kind>handshake|alert),"
     r" [^\n(]{0,60}\((?P<number>\d{1,4})\)",
     re.MULTILINE,
 )
-_FACT = re.compile(
+_FACT = pattern(
     r"^\*[ \t]{1,4}(?P<key>subject|issuer|start date|expire date): ?(?P<value>[^\n]{1,4096})\n",
     re.MULTILINE,
 )
-_MATCHED = re.compile(
+_MATCHED = pattern(
     r"^\* +subjectAltName: [^\n]{0,300}?match(?:ed|es) (?:cert's )?\"?(?P<name>[\w.*-]{1,253})\"?",
     re.MULTILINE,
 )
-_PROBLEM = re.compile(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
-_RESULT = re.compile(
-    r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)"
-)
-_ACCEPTED = re.compile(r"^\* +SSL certificate (?:verify ok\.|verified via )", re.MULTILINE)
-_OTHER_NAME = re.compile(
-    r"no alternative certificate subject name matches|does not match target host"
-)
-_CODE = re.compile(r"\berror:([0-9A-Fa-f]{8}):")
-_WINDOWS = re.compile(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
-_ROOTS = re.compile(
+_PROBLEM = pattern(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
+_RESULT = pattern(r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)")
+_ACCEPTED = pattern(r"^\* +SSL certificate (?:verify ok\.|verified via )", re.MULTILINE)
+_OTHER_NAME = pattern(r"no alternative certificate subject name matches|does not match target host")
+_CODE = pattern(r"\berror:([0-9A-Fa-f]{8}):")
+_WINDOWS = pattern(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
+_ROOTS = pattern(
     r"^\* +(?:(?:CAfile|CApath): |schannel: added \d{1,6} certificate\(s\) from CA file )"
     r"(?P<path>[^\n]{1,300}?)[ \t]*$",
     re.MULTILINE,
 )
-_DATE = re.compile(
+_DATE = pattern(
     r"^< date: \w{3}, (\d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2}) GMT[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_WAITED = re.compile(
+_WAITED = pattern(
     r"timed out after (\d{1,9}) milliseconds|timeout after (\d{1,9}) ms"
     r"|Failed to connect to \S{1,255} port \d{1,5}(?: via \S{1,255})? after (\d{1,9}) ms"
 )
-_KEYED = re.compile(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
+_KEYED = pattern(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
 _CERTIFICATE_REQUEST, _CERTIFICATE, _LEVEL = 13, 11, 256
 # Of the command, of this curl or of its machine (libcurl-errors(3)): they end a run at any stage.
 _OF_NO_STAGE = frozenset({1, 2, 3, 4, 26, 27, 37, 41, 42, 43, 45, 48, 53, 54, 66, 81})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.curl_commands import asks
 from diagnoser.evidence.pastes import JOINT, tidy
 
@@ -26,20 +27,20 @@ _SAYS = (
     r"|Established connection to |(?:Could not|Couldn't) resolve (?:host|proxy)"
     r"|connect to \S{1,60} port \d{1,5} |CONNECT tunnel |About to connect\(\) to )"
 )
-_EVIDENT = re.compile(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
-_ENDED = re.compile(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
-_CONTINUED = re.compile(rf"(?<=[ \t]){JOINT}")
+_EVIDENT = pattern(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
+_ENDED = pattern(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
+_CONTINUED = pattern(rf"(?<=[ \t]){JOINT}")
 # Before a line of curl's: the progress meter, times (--trace-time), numbers of transfers.
-_BEFORE = re.compile(
+_BEFORE = pattern(
     r"^(?:[ \t]*\d[\d \t.kMGT:%\-]{20,160}(?=\*|curl: \()"
     r"|\d\d:\d\d:\d\d\.\d{3,6} (?:\[[\d\-x]{1,12}\] )?(?=[*<>={}]))",
     re.MULTILINE,
 )
-_BEGINS = re.compile(
+_BEGINS = pattern(
     r"\* +(?:Trying |Immediate connect|Host |Hostname |About to connect|Couldn't resolve"
     r"|Could not resolve|Uses proxy env|Added |Connecting to hostname)"
 )
-_OVER = re.compile(
+_OVER = pattern(
     r"curl: \(\d|\* (?:Closing connection|Connection #\d+ to host|shutting down connection"
     r"|Issue another request)"
 )

@@ -9,9 +9,11 @@ country of Acronis' storage certificate is ``"CH "``.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pyparsing as pp
 
+from diagnoser.deferral import pattern
 from diagnoser.model import Attribute, Name
 
 # Short names of OpenSSL's objects.txt that occur in subjects and issuers; others print as numbers.
@@ -45,16 +47,23 @@ def _grammar(separator: str, equals: str, value: pp.ParserElement) -> pp.ParserE
     return (pair + pp.ZeroOrMore(gap + pair)).leave_whitespace()
 
 
-_SLASHED = pp.Suppress("/").leave_whitespace() + _grammar(
-    "/", "=", pp.Regex(rf".*?{_NEXT_SLASH}", re.DOTALL)
-)
-_QUOTED = _grammar(
-    r"\s*[,+]\s*",
-    r"\s*=\s*",
-    pp.Regex(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).set_parse_action(lambda t: str(t[0])[1:-1])
-    | pp.Regex(rf".*?{_NEXT_COMMA}", re.DOTALL),
-)
-_BARE = _grammar(r", | \+ ", "=", pp.Regex(rf".*?{_NEXT_BARE}", re.DOTALL))
+@cache
+def _slashed() -> pp.ParserElement:
+    value = pp.Regex(rf".*?{_NEXT_SLASH}", re.DOTALL)
+    return pp.Suppress("/").leave_whitespace() + _grammar("/", "=", value)
+
+
+@cache
+def _quoted() -> pp.ParserElement:
+    inside = pp.Regex(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+    inside.set_parse_action(lambda t: str(t[0])[1:-1])
+    value = inside | pp.Regex(rf".*?{_NEXT_COMMA}", re.DOTALL)
+    return _grammar(r"\s*[,+]\s*", r"\s*=\s*", value)
+
+
+@cache
+def _bare() -> pp.ParserElement:
+    return _grammar(r", | \+ ", "=", pp.Regex(rf".*?{_NEXT_BARE}", re.DOTALL))
 
 
 def read_name(text: str) -> Name | None:
@@ -65,10 +74,10 @@ def read_name(text: str) -> Name | None:
     if not bare or len(text) > LONGEST:
         return None
     if bare.startswith("/"):
-        return _read(_SLASHED, bare)
+        return _read(_slashed(), bare)
     if re.match(rf"{_KEY} = ?", bare):
-        return _read(_QUOTED, bare)
-    return _read(_BARE, kept)
+        return _read(_quoted(), bare)
+    return _read(_bare(), kept)
 
 
 def is_slashed(text: str) -> bool:
@@ -85,7 +94,7 @@ def _read(grammar: pp.ParserElement, text: str) -> Name | None:
     return Name(attributes) if attributes else None
 
 
-_ESCAPE = re.compile(r"(?:\\x?[0-9A-Fa-f]{2})+|\\(.)", re.DOTALL)
+_ESCAPE = pattern(r"(?:\\x?[0-9A-Fa-f]{2})+|\\(.)", re.DOTALL)
 
 
 def _unescaped(value: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.pastes import CUT
 from diagnoser.tls_numbers import PROTOCOL_VERSION
 
@@ -19,17 +20,17 @@ _VALUED = r"(?<!\S)(?P<option>-{1,2}(?:%s)[= ]\s*[\"']?[^\s\"']+)"
 # Without TLS 1.2, which every Acronis service speaks; without the ciphers, groups or signatures
 # that the peer may want; without the server name.
 _NARROW = (
-    re.compile(_GIVEN % "ssl2|ssl3|tls1|tls1_1|tls1_3|dtls|dtls1|dtls1_2|no_tls1_2|noservername"),
-    re.compile(_VALUED % "cipher|ciphersuites|groups|curves|sigalgs|alpn"),
-    re.compile(r"(?<!\S)(?P<option>-{1,2}max_protocol[= ]\s*[\"']?(?:SSLv3|TLSv1(?:\.1)?))(?!\S)"),
-    re.compile(r"(?<!\S)(?P<option>-{1,2}min_protocol[= ]\s*[\"']?TLSv1\.3)(?!\S)"),
+    pattern(_GIVEN % "ssl2|ssl3|tls1|tls1_1|tls1_3|dtls|dtls1|dtls1_2|no_tls1_2|noservername"),
+    pattern(_VALUED % "cipher|ciphersuites|groups|curves|sigalgs|alpn"),
+    pattern(r"(?<!\S)(?P<option>-{1,2}max_protocol[= ]\s*[\"']?(?:SSLv3|TLSv1(?:\.1)?))(?!\S)"),
+    pattern(r"(?<!\S)(?P<option>-{1,2}min_protocol[= ]\s*[\"']?TLSv1\.3)(?!\S)"),
 )
 _VERSIONS = (
-    re.compile(_GIVEN % "tls1_2|no_tls1_3|no_tls1_1|no_tls1|no_ssl3"),
-    re.compile(_VALUED % "max_protocol|min_protocol"),
+    pattern(_GIVEN % "tls1_2|no_tls1_3|no_tls1_1|no_tls1|no_ssl3"),
+    pattern(_VALUED % "max_protocol|min_protocol"),
 )
-_ROOTS = re.compile(r"(?<!\S)-{1,2}(?:no-)?(?:verify)?CA(?:file|path|store)(?![\w-])")
-_NO_DATES = re.compile(r"(?<!\S)-{1,2}(?:no_check_time|attime)(?![\w-])")
+_ROOTS = pattern(r"(?<!\S)-{1,2}(?:no-)?(?:verify)?CA(?:file|path|store)(?![\w-])")
+_NO_DATES = pattern(r"(?<!\S)-{1,2}(?:no_check_time|attime)(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)

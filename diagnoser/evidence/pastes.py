@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import re
 
+from diagnoser.deferral import pattern
+
 # Stands before a command that a record quotes: unlike a prompt it need not begin a run.
 ECHO = "\x04"
 # Stands where a command was shortened: what options followed is not known.
 CUT = "\x05"
 
-_SECRETS = re.compile(
+_SECRETS = pattern(
     r"(?:Master-Key|Resumption PSK|PSK identity(?: hint)?|Session-ID(?:-ctx)?|Key-Arg)"
     r"[ \t]*:[ \t]*(?:[0-9A-Fa-f]+|None)?"
     # A ticket is dumped sixteen bytes a line; flattened, its lines stand one behind the other.
@@ -32,9 +34,9 @@ _SECRETS = re.compile(
     r"|(?<=\s)[0-9a-f]{4} - (?:[0-9a-f]{2}[ -]){1,16}",
     re.MULTILINE,
 )
-_QUOTE = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_QUOTE = pattern(r"^(?:> ?)+", re.MULTILINE)
 _REST = r"[^\n]{0,1000}"
-_RECORD = re.compile(
+_RECORD = pattern(
     r"^(?:[^\n:]{0,260}[\\/])?openssl(?:\.exe)? : "
     rf"(?P<message>{_REST}(?:\n(?!\+ ){_REST}){{0,12}}?)"
     r"\n[^\n+]{1,300}?:\d{1,7} [^\n:+]{1,40}:\d{1,5}[ \t]*"
@@ -47,9 +49,9 @@ _RECORD = re.compile(
 # Where a command goes on in the next line: \ in a shell, ` in PowerShell, ^ in cmd, with the sign
 # that the console puts before what follows.
 JOINT = r"[\\`^][ \t]{0,20}\n[ \t]{0,80}(?:>{1,2}[ \t]?|More\?[ \t]?)?"
-_CONTINUED = re.compile(r"\bs_client\b(?:[^\n]{0,1000}[ \t][\\`^][ \t]{0,20}\n){1,20}[^\n]{0,1000}")
+_CONTINUED = pattern(r"\bs_client\b(?:[^\n]{0,1000}[ \t][\\`^][ \t]{0,20}\n){1,20}[^\n]{0,1000}")
 # What is left where a record is cut or of another shape.
-_REMAINS = re.compile(r"^[^\n]*\b(?:CategoryInfo|FullyQualifiedErrorId)\b[^\n]*$", re.MULTILINE)
+_REMAINS = pattern(r"^[^\n]*\b(?:CategoryInfo|FullyQualifiedErrorId)\b[^\n]*$", re.MULTILINE)
 
 
 def drop_secrets(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import InputError
 from diagnoser.evidence.checkers import recall_checks
 from diagnoser.evidence.nodes import Node, Unfit
@@ -49,7 +50,7 @@ from diagnoser.tls_numbers import alert_name, verify_code_name
 SCHEMA = 1
 _MOST_CASES = 10_000
 # 2026-11-20T10:15; of logs over months only the hour.
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d(?::\d\d)?)?", re.ASCII)
+_MINUTE = pattern(r"\d{4}-\d\d-\d\d(?:T\d\d(?::\d\d)?)?", re.ASCII)
 
 
 def opens_report(head: bytes) -> bool:

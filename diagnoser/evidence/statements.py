@@ -16,6 +16,7 @@ from itertools import islice
 
 import pyparsing as pp
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.names import LONGEST, is_slashed, read_name
 from diagnoser.evidence.numbers import OpensslCode, decode_openssl
 from diagnoser.model import CertificateFacts, Name
@@ -26,7 +27,7 @@ _LONGEST_NAMES = 65536
 _MOST_NOTES = 64
 _LINE = rf"[^\n]{{0,{LONGEST}}}?"
 
-_PEM = re.compile(
+_PEM = pattern(
     r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----"
     r"(?:([^-]{0,30000}?)-----END (?:TRUSTED )?CERTIFICATE-----)?"
 )
@@ -59,38 +60,38 @@ _SERVER = (
     + pp.Regex(rf"{_LINE}{_END}").leave_whitespace()("issuer")
 )
 
-_ENTRY_ANCHOR = re.compile(r"(?<![\w.=:])\d{1,2}\s+s:")
+_ENTRY_ANCHOR = pattern(r"(?<![\w.=:])\d{1,2}\s+s:")
 # Blanks are looked behind from where they begin only: from each of them would take their square.
-_VERIFY_ERROR = re.compile(
+_VERIFY_ERROR = pattern(
     r"(?:depth=(?P<depth>\d{1,3})\b(?:(?!depth=)[^\n]){0,4096}?(?<!\s)\s+)?"
     r"verify error:num=(?P<number>\d{1,3}):(?P<text>[^\n]{0,200}?)"
     r"(?<!\s)(?=\s*(?:\n|\Z|verify return|depth=|---|CONNECTED\(|notAfter|notBefore))"
 )
-_DEPTH_LINE = re.compile(
+_DEPTH_LINE = pattern(
     r"\bdepth=(?P<depth>\d{1,2}) (?P<name>[^\n]{1,4096}?)"
     r"(?<!\s)(?=\s*(?:\n|\Z|verify (?:error|return):|depth=\d|CONNECTED\(|---))"
 )
 # What a terminal shows of the key that ends a run which waits.
-_STOPPED = re.compile(r"CONNECTED\([0-9A-Fa-f]{8}\)[^\n]{0,80}(?:\n[^\n]{0,80}){0,3}?\^C")
+_STOPPED = pattern(r"CONNECTED\([0-9A-Fa-f]{8}\)[^\n]{0,80}(?:\n[^\n]{0,80}){0,3}?\^C")
 _SELF_SIGNED = (18, 19)
-_VERIFY_CODE = re.compile(r"Verify return code:\s*(\d{1,3})\s*\(([^)\n]{0,200})\)")
-_ALERT = re.compile(r"SSL alert number (\d{1,3})\b")
-_CODE = re.compile(r"\berror:([0-9A-Fa-f]{7,8}):([^\n]{0,400})")
-_ERRNO = re.compile(r"\b(connect|write|read|getaddrinfo|gethostbyname):errno=(-?\d{1,6})")
-_BYTES = re.compile(r"SSL handshake has read (\d{1,9}) bytes and written (\d{1,9}) bytes")
-_CIPHER = re.compile(r"\bNew, (\S{1,20}), Cipher is (\S{1,60})")
-_PROTOCOL = re.compile(r"\bProtocol\s*: ?(SSLv3|TLSv1(?:\.[0-3])?)\b")
-_STARTED = re.compile(r"Start Time: (\d{9,11})\b")
-_PROXY = re.compile(r"HTTP CONNECT failed(?:, reason= ?|: ?)(\d{3})")
+_VERIFY_CODE = pattern(r"Verify return code:\s*(\d{1,3})\s*\(([^)\n]{0,200})\)")
+_ALERT = pattern(r"SSL alert number (\d{1,3})\b")
+_CODE = pattern(r"\berror:([0-9A-Fa-f]{7,8}):([^\n]{0,400})")
+_ERRNO = pattern(r"\b(connect|write|read|getaddrinfo|gethostbyname):errno=(-?\d{1,6})")
+_BYTES = pattern(r"SSL handshake has read (\d{1,9}) bytes and written (\d{1,9}) bytes")
+_CIPHER = pattern(r"\bNew, (\S{1,20}), Cipher is (\S{1,60})")
+_PROTOCOL = pattern(r"\bProtocol\s*: ?(SSLv3|TLSv1(?:\.[0-3])?)\b")
+_STARTED = pattern(r"Start Time: (\d{9,11})\b")
+_PROXY = pattern(r"HTTP CONNECT failed(?:, reason= ?|: ?)(\d{3})")
 _CA_NAMES = "Acceptable client certificate CA names\n"
-_CA_NAMES_END = re.compile(
+_CA_NAMES_END = pattern(
     r"\n(?:Client Certificate Types|Requested Signature|Peer |Server Temp|---|SSL)"
 )
-_ASKED = re.compile(
+_ASKED = pattern(
     r"Acceptable client certificate CA names|Client Certificate Types:"
     r"|Requested Signature Algorithms"
 )
-_STAPLE = re.compile(r"Cert Status: (good|revoked|unknown)")
+_STAPLE = pattern(r"Cert Status: (good|revoked|unknown)")
 
 
 @dataclass(frozen=True, slots=True)

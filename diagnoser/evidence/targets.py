@@ -6,6 +6,7 @@ import ipaddress
 import re
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.model import Endpoint, Evidence, Transport
 
 # An endpoint whose host no evidence names: it never resolves (RFC 6761 section 6.4).
@@ -14,7 +15,7 @@ UNKNOWN_PORT = 0
 _INSIDE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
+_NAME = pattern(r"[a-z0-9](?:[a-z0-9_.-]{0,251}[a-z0-9])?\.?", re.IGNORECASE)
 
 
 def is_literal(host: str) -> bool:

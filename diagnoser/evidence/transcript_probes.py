@@ -13,12 +13,12 @@ the certificate bears, else :data:`UNKNOWN_HOST`; port 0 reads "not known".
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.evidence.narrowing import WHOLE, Narrowing, read_narrowing
 from diagnoser.evidence.outcomes import stages_of, tls_of
 from diagnoser.evidence.statements import Statements, read_statements
@@ -53,17 +53,16 @@ if TYPE_CHECKING:
 # A run with a long chain, a session and its tickets has some 20 KiB.
 _LONGEST_RUN = 512 * 1024
 
-_COMMAND = re.compile(r"\bs_client\b(?P<options>(?:(?!CONNECTED\(|Connecting to )[^\n]){0,2000})")
+_COMMAND = pattern(r"\bs_client\b(?P<options>(?:(?!CONNECTED\(|Connecting to )[^\n]){0,2000})")
 _OPTION = r"(?<!\S)-{1,2}%s[= ]\s*[\"']?([^\s\"']+)"
 _CONNECT, _HOST_OPTION, _PORT_OPTION, _NAME, _CERT, _PROXY = (
-    re.compile(_OPTION % name)
-    for name in ("connect", "host", "port", "servername", "cert", "proxy")
+    pattern(_OPTION % name) for name in ("connect", "host", "port", "servername", "cert", "proxy")
 )
 # Return codes of a run in which the dates were looked at and found right.
 _DATED = frozenset({0, 19, 20, 21})
 _DATED_BY_OLD = frozenset({0})
 _DATE_FAULTS = frozenset({9, 10, 13, 14})
-_PEER = re.compile(r"Connecting to ([0-9a-fA-F.:]{3,45})")
+_PEER = pattern(r"Connecting to ([0-9a-fA-F.:]{3,45})")
 
 
 @dataclass(frozen=True, slots=True)

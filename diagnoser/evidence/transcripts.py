@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.names import KEYS
 from diagnoser.evidence.pastes import ECHO, tidy
 from diagnoser.evidence.targets import UNKNOWN_HOST
@@ -23,20 +24,20 @@ _MOST_RUNS = 500
 
 # The first entry of a chain; where the heading is lost, it alone says that a chain begins.
 _FIRST = rf"(?<![\w.=:])0\s{{1,4}}s:\s?(?=/?(?:{KEYS}|[\d.]+)\s?=)"
-_ANCHOR = re.compile(
+_ANCHOR = pattern(
     rf"(?P<echoed>{ECHO}[^\n]*)|(?P<first>{_FIRST})|(?P<command>\bs_client\b(?!:))"
     r"|(?P<connected>CONNECTED\()|(?P<begun>Connecting to [0-9a-fA-F])"
     r"|(?P<chain>Certificate chain)"
     r"|(?P<failed>connect:errno=|gethostbyname failure)|(?P<proxied>HTTP CONNECT failed)"
 )
-_OVER = re.compile(
+_OVER = pattern(
     r"^(?:closed|DONE|---|read R BLOCK|read:errno=\d+|write:errno=\d+|connect:errno=-?\d+"
     r"|\s*Verify return code:[^\n]*|\s*Extended master secret:[^\n]*|\s*Max Early Data:[^\n]*)$",
     re.MULTILINE,
 )
 # Anchors of what a run led to, as against those of how it began.
 _RESULTS = frozenset({"connected", "chain", "first", "failed"})
-_EVIDENT = re.compile(
+_EVIDENT = pattern(
     r"CONNECTED\([0-9A-Fa-f]{8}\)|(?m:^[ \t>]*Certificate chain\b)|Certificate chain\s+0 s:"
     rf"|{_FIRST}"
     r"|connect:errno=-?\d|verify error:num=\d|Verify return code: ?\d|no peer certificate available"

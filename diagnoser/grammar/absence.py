@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.lexicon import LABELLED, code_anchor
 from diagnoser.grammar.wrapping import looks_wrapped
 from diagnoser.reading.framing import BLANKS, Page, clean
 
-_CARD = re.compile(
+_CARD = pattern(
     r"^[^\S\n]{0,8}(?:MODULE?|MODUL|MODULO|MÓDULO|МОДУЛЬ|モジュール)[^\S\n]{0,8}:?[^\S\n]{0,8}\n?\d{1,5}[^\S\n]{0,8}$",
     re.MULTILINE | re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<!\w)(?:error|fehler|code)\s{1,2}0x[0-9a-f]{1,8}", re.IGNORECASE)
+_NUMBER = pattern(r"(?<!\w)(?:error|fehler|code)\s{1,2}0x[0-9a-f]{1,8}", re.IGNORECASE)
 _ANY = "an error block, which begins with a line such as `Error code: 307`"
 _PASTE = (
     'paste the text under "Additional info" of the failed activity, from `Error code:` on,'
@@ -42,8 +43,8 @@ def explain_absence(text: str, source: str) -> BlockSyntaxError:
             " below it (`Error code:`, `Module:`, …)"
         )
         return _error(page, index, 0, _ANY, hint)
-    for pattern in (code_anchor(), _NUMBER):
-        if match := pattern.search(text):
+    for shape in (code_anchor(), _NUMBER):
+        if match := shape.search(text):
             index, column = page.place(match.start())
             return _error(page, index, column, _ANY, paste)
     return _error(page, 0, 0, _ANY, paste)

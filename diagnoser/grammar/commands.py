@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import MAX_FRAMES, MAX_LINES, Framed
 from diagnoser.grammar.moments import STAMP, begins_entry, iso_time
 from diagnoser.grammar.syntax import refuse
@@ -36,11 +37,11 @@ NAME = "command"
 ANCHORS = ("Error: 0x",)
 ABOVE = 1
 
-_ERROR = re.compile(r"Error: 0x(?P<packed>[0-9A-Fa-f]{1,8})")
-_HIT = re.compile(r"^[^\w\n]{0,40}Error: 0x[0-9A-Fa-f]{1,8}[ \t\r]*$", re.MULTILINE)
-_PAIR = re.compile(r"(?P<key>\$?\w{1,60}) = \"(?P<value>[^\"]*)(?P<end>\"?)")
-_LINE_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
-_STAMPED = re.compile(rf"\[?{STAMP}\]?\s*(?:\d+\s+)?")
+_ERROR = pattern(r"Error: 0x(?P<packed>[0-9A-Fa-f]{1,8})")
+_HIT = pattern(r"^[^\w\n]{0,40}Error: 0x[0-9A-Fa-f]{1,8}[ \t\r]*$", re.MULTILINE)
+_PAIR = pattern(r"(?P<key>\$?\w{1,60}) = \"(?P<value>[^\"]*)(?P<end>\"?)")
+_LINE_NUMBER = pattern(r"\d{1,6}", re.ASCII)
+_STAMPED = pattern(rf"\[?{STAMP}\]?\s*(?:\d+\s+)?")
 # Lines that a message may have below another link's place.
 _MESSAGE_LINES = 4
 

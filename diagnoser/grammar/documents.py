@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
 from diagnoser.grammar.forms import MAX_FRAMES, MAX_LINES, Framed
@@ -34,16 +35,16 @@ if TYPE_CHECKING:
 NAME = "document"
 # The first has "origin", every link "suberror"; one that is cut off may have lost either.
 ANCHORS = ('"serCode"', '"suberror"', '"origin"')
-_MARK = re.compile(r'"(?:origin|serCode|suberror)"\s{0,8}:')
-_LINK = re.compile(r'"(?:module|suberror)"\s{0,8}:')
-_BRACE = re.compile(r'\{(?=\s{0,8}")')
-_STAMP = re.compile(rf"\s{{0,8}}\[?(?P<stamp>{STAMP})")
-_WRAP = re.compile(r"[\s>]+")
-_TERM = re.compile(r"0x([0-9a-fA-F]{1,8})")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_MARK = pattern(r'"(?:origin|serCode|suberror)"\s{0,8}:')
+_LINK = pattern(r'"(?:module|suberror)"\s{0,8}:')
+_BRACE = pattern(r'\{(?=\s{0,8}")')
+_STAMP = pattern(rf"\s{{0,8}}\[?(?P<stamp>{STAMP})")
+_WRAP = pattern(r"[\s>]+")
+_TERM = pattern(r"0x([0-9a-fA-F]{1,8})")
+_TOKEN = pattern(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
 _CLOSED_BY = {"{": "}", "[": "]"}
 # A string that does not end, or a value; and not words, which are no JSON.
-_BEGUN = re.compile(
+_BEGUN = pattern(
     r'\s*(?::\s*)?(?:"(?:[^"\\]|\\.)*\\?|-?[\d.]+|t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?)?\s*',
     re.DOTALL,
 )

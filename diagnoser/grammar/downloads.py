@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import Framed
 from diagnoser.grammar.moments import iso_time
 from diagnoser.grammar.syntax import refuse
@@ -28,12 +29,12 @@ NAME = "download"
 _FAILED = tuple(s for w in ("error", "fatal", "critical") for s in (w, w.capitalize(), w.upper()))
 ANCHORS = tuple(f"[{word}] [" for word in _FAILED)
 
-_LINE = re.compile(
+_LINE = pattern(
     r"(?P<stamp>\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d\.\d{1,6}) \[0x[0-9a-fA-F]{1,16}\]"
     r" \[0x[0-9a-fA-F]{1,16}\] \[(?P<level>\w{1,12})\] \[(?P<unit>[^\[\]]{1,60})\] :\s?(?P<text>.*)"
 )
-_PLACE = re.compile(r"(?P<function>[\w:~]{1,120})\(\)\[(?P<line>\d{1,6})\]\s?")
-_HIT = re.compile("|".join(re.escape(a) for a in ANCHORS))
+_PLACE = pattern(r"(?P<function>[\w:~]{1,120})\(\)\[(?P<line>\d{1,6})\]\s?")
+_HIT = pattern("|".join(re.escape(a) for a in ANCHORS))
 
 
 def frame(page: Page) -> Iterator[Framed]:

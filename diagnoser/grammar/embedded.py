@@ -9,10 +9,10 @@ the end of the chain ``"suberror": {}``, and the chain stands at ``error/context
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.values import Members, read_json, rendered
 from diagnoser.model import ErrorFrame, Field, Location
@@ -30,9 +30,9 @@ _PLACES = ("file", "func", "line")
 _NEAR = 4
 # A path separator inside a document inside a string inside a document is four backslashes.
 _MAX_UNESCAPES = 3
-_ESCAPED = re.compile(r'\\(["\\/])')
-_TAG = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_ESCAPED = pattern(r'\\(["\\/])')
+_TAG = pattern(r"(?:0x)?[0-9a-fA-F]{1,16}")
+_NUMBER = pattern(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from diagnoser.catalog import known_codes
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import MAX_LINES, Framed
 from diagnoser.grammar.moments import STAMP, begins_entry
 from diagnoser.model import Location, RawBlock
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 NAME = "piped"
 
-_ENTRY = re.compile(rf"{STAMP}\s+\d+\s+(?P<severity>[IWE])[0-9A-Fa-f]{{8}}:\s?")
+_ENTRY = pattern(rf"{STAMP}\s+\d+\s+(?P<severity>[IWE])[0-9A-Fa-f]{{8}}:\s?")
 # What may stand between the word and its number; a web page makes it a no-break space.
 _GAPS = (" ", "  ", "\u00a0")
 ANCHORS = tuple(f"{word}{gap}0x" for word in ("rror", "ehler") for gap in _GAPS)
 ERROR = (
     rf"(?:[Ee]rror|[Ff]ehler)(?:{'|'.join(_GAPS)})0x(?P<packed>[0-9a-fA-F]{{1,8}})(?![0-9a-zA-Z])"
 )
-HIT = re.compile(rf"(?<![\w.]){ERROR}")
+HIT = pattern(rf"(?<![\w.]){ERROR}")
 # Standard fields: English, German and Spanish agents. Only these end a message; $module stands
 # last and so cannot tell a message from the fields before it.
 _LEADING = (
@@ -35,13 +36,13 @@ _LEADING = (
 LEADING = rf"(?:{_LEADING})\s{{0,2}}:"
 KNOWN = rf"(?:{_LEADING}|\$module)\s{{0,2}}:"
 PAIR = r"[$\w][\w .$()/-]{0,60}?\s{0,2}:(?!//)"
-_KNOWN = re.compile(KNOWN)
+_KNOWN = pattern(KNOWN)
 # Lines that a message, or a path, may be wrapped to.
 _WRAPPED = 3
-_PAIR = re.compile(PAIR)
+_PAIR = pattern(PAIR)
 # Where another chain begins in one line: "… Details: <GUID>: Error 0x…"
 _GUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}:\s?"
-_DETAILS = re.compile(rf"(?:\bDetails:\s?(?:{_GUID})?|{_GUID})(?=(?:Error|Fehler) 0x)")
+_DETAILS = pattern(rf"(?:\bDetails:\s?(?:{_GUID})?|{_GUID})(?=(?:Error|Fehler) 0x)")
 
 
 def frame(page: Page) -> Iterator[Framed]:

@@ -21,6 +21,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar import piped
 from diagnoser.grammar.entries import HIT
 from diagnoser.grammar.forms import MAX_LINES, Framed
@@ -40,20 +41,20 @@ ANCHORS = ("<event ",)
 _LONGEST = 262_144
 _MOST_ATTRIBUTES = 64
 _TAG, _END_TAG = "<event ", "</event>"
-_OPEN = re.compile(rf"{_TAG}(?=[^<>]{{0,80}}=)")
+_OPEN = pattern(rf"{_TAG}(?=[^<>]{{0,80}}=)")
 # A value goes over a line end where somebody wrapped it, not into the next entry of a log.
 _WRAP = rf"\n(?![ \t\r]{{0,80}}(?:\n|\Z)|\s{{0,8}}{ENTRY})"
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = pattern(
     r"\s*(?P<name>[A-Za-z_][\w.-]{0,40})\s{0,4}=\s{0,4}"
     rf"""(?:"(?P<double>(?:[^"<\n]+|{_WRAP})*+)(?P<end>"?)"""
     rf"""|'(?P<single>(?:[^'<\n]+|{_WRAP})*+)(?P<close>'?))"""
 )
-_TEXT = re.compile(rf"(?:[^<\n]+|{_WRAP})*+")
-_CLOSE = re.compile(r"\s*(?P<close>/?>)")
-_CODE = re.compile(r"[\d,.\u00a0\u202f']{1,14}\(0x(?P<hex>[0-9A-Fa-f]{1,8})\)|(?P<plain>.+)")
-_NUMBER = re.compile(r"0x[0-9A-Fa-f]{1,8}|\d{1,10}", re.ASCII)
-_BARS = re.compile(r"\|+")
-_ENTITY = re.compile(r"&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));")
+_TEXT = pattern(rf"(?:[^<\n]+|{_WRAP})*+")
+_CLOSE = pattern(r"\s*(?P<close>/?>)")
+_CODE = pattern(r"[\d,.\u00a0\u202f']{1,14}\(0x(?P<hex>[0-9A-Fa-f]{1,8})\)|(?P<plain>.+)")
+_NUMBER = pattern(r"0x[0-9A-Fa-f]{1,8}|\d{1,10}", re.ASCII)
+_BARS = pattern(r"\|+")
+_ENTITY = pattern(r"&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _UNEVENTFUL = {"information", "info", "success", "debug", "verbose"}
 # What the frame itself holds, and consoles' "[None]".

@@ -15,8 +15,7 @@ is not a value: ``"port":"84`` names no port, so it is told as damage and gives 
 
 from __future__ import annotations
 
-import re
-
+from diagnoser.deferral import pattern
 from diagnoser.grammar.scanner import MAX_FIELDS, Pairs, Scanner
 from diagnoser.grammar.values import Members, read_prefix, rendered
 from diagnoser.model import Field, Location
@@ -24,10 +23,10 @@ from diagnoser.model import Field, Location
 MAX_TEXT = 128 * 1024
 
 # A key of the old form has a blank on both sides of its colon; values hold colons without.
-_OLD_KEY = re.compile(
+_OLD_KEY = pattern(
     r"(?:^|,\s{0,3})([$\w][^\s,:]{0,60}(?: [^\s,:]{1,30}){0,2})\s{1,3}:(?:\s{1,3}|$)"
 )
-_TIGHT_KEY = re.compile(r"(?:^|,\s{0,3})([$\w][^\s,:]{0,60})\s{0,3}:\s{1,3}")
+_TIGHT_KEY = pattern(r"(?:^|,\s{0,3})([$\w][^\s,:]{0,60})\s{0,3}:\s{1,3}")
 
 
 def parse_fields(text: str, at: Location) -> tuple[tuple[Field, ...], tuple[str, ...]]:

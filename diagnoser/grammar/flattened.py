@@ -15,10 +15,11 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar import labelled
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
-from diagnoser.grammar.lexicon import BLANK, COLON, DASHES, Part, code_anchor, words
+from diagnoser.grammar.lexicon import BLANK, COLON, COLONS, DASHES, Part, code_anchor, words
 from diagnoser.grammar.syntax import refuse
 from diagnoser.grammar.values import Members, read_prefix
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
 NAME = "flattened"
-_BLANKS = re.compile(r"\s*")
+_BLANKS = pattern(r"\s*")
 
 
 @cache
@@ -41,22 +42,25 @@ def _labels() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
     parts = "|".join(label(p) for p in (Part.MODULE, Part.LINE, Part.FIELDS, Part.MESSAGE))
     code = rf"{label(Part.CODE)}{BLANK}\d{{1,10}}\s{{1,8}}(?={parts})"
-    head = re.compile(
+    head = pattern(
         rf"(?P<code>{code})(?P<module>{label(Part.MODULE)}{BLANK}(?:\d{{1,5}}(?!\d))?\s{{0,8}})?"
         rf"(?P<line>{label(Part.LINE)}{BLANK}(?:(?:0x)?[0-9a-f]{{1,16}}(?![0-9a-z]))?\s{{0,8}})?",
         re.IGNORECASE,
     )
-    text = re.compile(
+    text = pattern(
         rf"(?P<fields>{label(Part.FIELDS)})|(?P<message>{label(Part.MESSAGE)})", re.IGNORECASE
     )
-    stop = re.compile(rf"(?<!\w)(?P<dashes>{DASHES})|(?<!\w)(?={code})", re.IGNORECASE)
+    stop = pattern(rf"(?<!\w)(?P<dashes>{DASHES})|(?<!\w)(?={code})", re.IGNORECASE)
     return head, text, stop
 
 
 def frame(page: Page) -> Iterator[Framed]:
     """The flattened blocks of a page in order, one a line."""
     for index in page.hits(code_anchor()):
-        if _next_link(page.raw[index], 0) is not None:
+        text = page.raw[index]
+        # The usual line has one label; the patterns of all languages are long.
+        labels = sum(map(text.count, COLONS))
+        if labels > 1 and _next_link(text, 0) is not None:
             yield Framed(index, index + 1, page.cut(NAME, index, index + 1))
 
 

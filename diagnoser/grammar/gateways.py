@@ -9,9 +9,9 @@ What the number means is not published; it is kept as it stands and not taken fo
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import Framed
 from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.syntax import refuse
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 NAME = "gateway"
 ANCHORS = tuple(f"E:{digit}" for digit in range(10))
 
-_LINE = re.compile(
+_LINE = pattern(
     r"(?<!\w)E:(?P<number>\d{1,10}): (?P<file>(?:[A-Za-z]:)?[\w./\\+~ -]{1,300}):(?P<line>\d{1,6})"
     r" \((?P<function>[^()\n]{1,200})\)(?P<text>[^\n]*)"
 )
-_STAMP = re.compile(STAMP)
+_STAMP = pattern(STAMP)
 
 
 def frame(page: Page) -> Iterator[Framed]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar import piped
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
 from diagnoser.grammar.fields import MAX_TEXT, parse_fields
@@ -39,8 +40,8 @@ ANCHORS = tuple(
     for blank in ("", " ")
 )  # fmt: skip
 
-_LEVEL = re.compile(r'"level":[ ]?"(?P<level>[A-Za-z]{1,12})[ ]{0,8}"')
-_START = re.compile(r'\{\s{0,4}"')
+_LEVEL = pattern(r'"level":[ ]?"(?P<level>[A-Za-z]{1,12})[ ]{0,8}"')
+_START = pattern(r'\{\s{0,4}"')
 _TIMES = ("time", "ts", "timestamp", "@timestamp")
 _TEXTS = ("msg", "message")
 _CAUSES = ("error", "err")
@@ -106,7 +107,7 @@ def parse(block: RawBlock) -> ErrorBlock:
     )
 
 
-_TEXT_ONLY = re.compile(r'"(?:msg|message)":[ ]?"((?:[^"\\]|\\.)*)\Z', re.DOTALL)
+_TEXT_ONLY = pattern(r'"(?:msg|message)":[ ]?"((?:[^"\\]|\\.)*)\Z', re.DOTALL)
 
 
 def _cut_off(text: str) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
+from diagnoser.deferral import pattern
 from diagnoser.grammar.values import Members, rendered
 from diagnoser.model import ErrorFrame, Location
 
 # The names that errors of net, net/http, crypto/tls, crypto/x509 and io begin with.
-_PACKAGE = re.compile(
+_PACKAGE = pattern(
     r"(?:^|: )(?P<package>x509|tls|dial tcp|dial udp|lookup|proxyconnect tcp|read tcp|write tcp"
     r"|http|http2|EOF|unexpected EOF|context (?:deadline exceeded|canceled))(?=[: ]|$)"
 )

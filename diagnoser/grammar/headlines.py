@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pyparsing as pp
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
 from diagnoser.grammar.lexicon import Part, language_of, words
 from diagnoser.grammar.syntax import run, token
@@ -36,12 +37,12 @@ _CAPTIONS = ("code", "código", "codice", "код", "kod", "コード")
 # No module has a number beyond 0x0fff; Windows' own numbers do.
 _AGENTS = r"0x0(?!0{7})[0-9a-fA-F]{7}(?![0-9a-fA-F])"
 # Not inside JSON ("serCode") and not inside a longer expression. Addresses are written so too.
-_SUM = re.compile(
+_SUM = pattern(
     rf"(?<![\"'+]){_AGENTS}(?:\+{_AGENTS})*\+(?:{_AGENTS}|0x[89a-fA-F][0-9a-fA-F]{{7}})"
     r"(?![0-9a-fA-F+])"
 )
 # Words that stand beside a sum of codes where it is an error; anywhere, and in any case.
-_BESIDE = re.compile(
+_BESIDE = pattern(
     r"code|err|fehl|fail|fout|codice|código|kod|код|ошиб|сбой|błąd|chyb|hata|コード|エラー|失敗|错误|"
     r"錯誤|오류",
     re.IGNORECASE,
@@ -53,7 +54,7 @@ _STATUS = 0x80000000
 @cache
 def _single() -> re.Pattern[str]:
     label = f"(?:{words(Part.CODE)}|{'|'.join(_CAPTIONS)})"
-    return re.compile(
+    return pattern(
         rf"^[^\w\n]{{0,8}}(?P<label>{label})(?:{'|'.join(_GAPS)}){_AGENTS}[^\S\n]{{0,8}}$",
         re.IGNORECASE | re.MULTILINE,
     )

@@ -5,12 +5,11 @@ Masks only decide what is counted together; nothing is shown masked.
 
 from __future__ import annotations
 
-import re
-
+from diagnoser.deferral import pattern
 from diagnoser.model import ErrorBlock
 
 _CLOCK = r":\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d|[ \u202f][AP]M)?"
-_TEXT = re.compile(
+_TEXT = pattern(
     r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
     rf"|\d{{4}}-\d\d-\d\d[T ]\d\d{_CLOCK}"
     rf"|(?<![\d.])\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}}),? \d{{1,2}}{_CLOCK}"

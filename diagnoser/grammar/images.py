@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
 from diagnoser.grammar.moments import STAMP, iso_time
 from diagnoser.grammar.syntax import refuse
@@ -31,10 +32,10 @@ ABOVE = 4
 
 _CODE = r"\(0x(?P<packed>[0-9A-Fa-f]{1,8})\)\.?"
 _TAGGED = r"Tag = 0x(?P<tag>[0-9A-Fa-f]{1,16})\b"
-_LINK = re.compile(rf"{_CODE}(?:\s{{0,4}}{_TAGGED})?")
-_HIT = re.compile(r"\bTag = 0x[0-9A-Fa-f]")
-_STAMPED = re.compile(rf"\[?(?P<stamp>{STAMP})\]?:?\s*")
-_ENDS = re.compile(r"(?:\(0x[0-9A-Fa-f]{1,8}\)\.?|\bTag = 0x[0-9A-Fa-f]{1,16})\s*$")
+_LINK = pattern(rf"{_CODE}(?:\s{{0,4}}{_TAGGED})?")
+_HIT = pattern(r"\bTag = 0x[0-9A-Fa-f]")
+_STAMPED = pattern(rf"\[?(?P<stamp>{STAMP})\]?:?\s*")
+_ENDS = pattern(r"(?:\(0x[0-9A-Fa-f]{1,8}\)\.?|\bTag = 0x[0-9A-Fa-f]{1,16})\s*$")
 
 
 def frame(page: Page) -> Iterator[Framed]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import MAX_FRAMES, Framed
 from diagnoser.grammar.syntax import refuse
 from diagnoser.model import ErrorBlock, ErrorFrame, Location, RawBlock
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 NAME = "installer"
 ANCHORS = ("CommonError: code:",)
 
-_HIT = re.compile(r"CommonError: code:\d")
-_ERROR = re.compile(
+_HIT = pattern(r"CommonError: code:\d")
+_ERROR = pattern(
     r"(?P<head>MSIGEN:)?CommonError: code:(?P<code>\d{1,10})(?!\d)(?P<rest>.*)", re.ASCII
 )
-_MESSAGE = re.compile(r", message:(?P<message>.*)")
-_TAG = re.compile(r", linetag:0?(?P<tag>[0-9A-Fa-f]{1,16})(?P<end>h?)\s*$")
+_MESSAGE = pattern(r", message:(?P<message>.*)")
+_TAG = pattern(r", linetag:0?(?P<tag>[0-9A-Fa-f]{1,16})(?P<end>h?)\s*$")
 
 
 def frame(page: Page) -> Iterator[Framed]:

@@ -6,8 +6,7 @@ goes on in the next however the text was wrapped; others do as :mod:`.widths` fo
 
 from __future__ import annotations
 
-import re
-
+from diagnoser.deferral import pattern
 from diagnoser.grammar.entries import KNOWN
 from diagnoser.grammar.lexicon import LABELLED, Part, parts_of
 from diagnoser.grammar.moments import STAMP, begins_entry
@@ -15,11 +14,11 @@ from diagnoser.grammar.widths import PAIR, SEEN, WIDE, How, Width, first_word, i
 from diagnoser.reading.framing import BLANKS, clean_line
 
 # What a line may hold that is only the beginning of something, and what it is the beginning of.
-_ENTRY = re.compile(rf"{STAMP}\s{{1,8}}\d{{1,10}}\s{{1,8}}[IWE][0-9A-Fa-f]{{8}}:")
-_FIELD = re.compile(rf"(?:\|\s?){{0,4}}{KNOWN}")
-_WORD_OF_NUMBER = re.compile(r"(?:(?:\A|[^\w.])(?:[Ee]rror|[Ff]ehler)|\b[Tt]ag =)\Z")
-_NUMBER = re.compile(r" ?0x[0-9a-fA-F]{1,16}\b")
-_OBJECT = re.compile(r"\{\s?[\"']")
+_ENTRY = pattern(rf"{STAMP}\s{{1,8}}\d{{1,10}}\s{{1,8}}[IWE][0-9A-Fa-f]{{8}}:")
+_FIELD = pattern(rf"(?:\|\s?){{0,4}}{KNOWN}")
+_WORD_OF_NUMBER = pattern(r"(?:(?:\A|[^\w.])(?:[Ee]rror|[Ff]ehler)|\b[Tt]ag =)\Z")
+_NUMBER = pattern(r" ?0x[0-9a-fA-F]{1,16}\b")
+_OBJECT = pattern(r"\{\s?[\"']")
 
 
 def joint(line: str, following: str, length: int, width: Width) -> str | None:

@@ -8,10 +8,12 @@ from enum import StrEnum
 from functools import cache
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.reading.framing import BLANKS
 
 BLANK = f"[{re.escape(BLANKS)}]{{0,8}}"
-COLON = "[:：﹕]"
+COLONS = ":：﹕"
+COLON = f"[{COLONS}]"
 # Any label at all: short, and without the marks that only occur in values.
 LABEL = r"""[^\s\d:：﹕|{}\[\]"'<>=][^:：﹕|{}\[\]"<>=\n]{0,47}?"""
 # Long rows of hyphens, dashes or box lines; 24 or 20 in the product, 11 where people retype them.
@@ -79,16 +81,16 @@ def flexible(label: str) -> str:
 @cache
 def code_anchor() -> re.Pattern[str]:
     """A known code label with its colon, anywhere."""
-    return re.compile(words(Part.CODE) + BLANK + COLON, re.IGNORECASE)
+    return pattern(words(Part.CODE) + BLANK + COLON, re.IGNORECASE)
 
 
-LABELLED = re.compile(rf"(?P<label>{LABEL}){BLANK}{COLON}{BLANK}(?P<value>.*)", re.DOTALL)
-SEPARATOR = re.compile(rf"(?:[^-:：\n]{{1,60}}{COLON}?{BLANK})?{DASHES}")
-HEX = re.compile(r"(?:0x)?[0-9a-f]{1,16}", re.IGNORECASE)
-NUMBER = re.compile(r"\d{1,10}")
+LABELLED = pattern(rf"(?P<label>{LABEL}){BLANK}{COLON}{BLANK}(?P<value>.*)", re.DOTALL)
+SEPARATOR = pattern(rf"(?:[^-:：\n]{{1,60}}{COLON}?{BLANK})?{DASHES}")
+HEX = pattern(r"(?:0x)?[0-9a-f]{1,16}", re.IGNORECASE)
+NUMBER = pattern(r"\d{1,10}")
 
 
 @cache
 def heading() -> re.Pattern[str]:
     """A heading line, whole, with or without its colon."""
-    return re.compile(rf"{words(Part.HEADING)}{BLANK}{COLON}?{BLANK}(?:{DASHES})?", re.IGNORECASE)
+    return pattern(rf"{words(Part.HEADING)}{BLANK}{COLON}?{BLANK}(?:{DASHES})?", re.IGNORECASE)

@@ -10,25 +10,27 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from diagnoser.deferral import pattern
+
 # 2018-08-16T22:04:16:969-03:00 (a colon before the milliseconds), 2015-01-31 08:00:00:123
 STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[:.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 
-_ISO = re.compile(
+_ISO = pattern(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[:.,](?P<fraction>\d{1,9}))?"
     r"(?P<zone>Z|[+-]\d\d:?\d\d)?",
     re.ASCII,
 )
-_GERMAN = re.compile(
+_GERMAN = pattern(
     r"(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{4}) (?P<time>\d\d:\d\d:\d\d)"
     r"(?:\.(?P<fraction>\d{1,9}))?",
     re.ASCII,
 )
-_AMERICAN = re.compile(
+_AMERICAN = pattern(
     r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{2}|\d{4}),? "
     r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)[ \u202f](?P<half>[AP])M",
     re.ASCII,
 )
-_EPOCH = re.compile(r"\d{9,10}", re.ASCII)
+_EPOCH = pattern(r"\d{9,10}", re.ASCII)
 
 # Lines with which another entry of some log begins; nothing above goes on in them.
 ENTRY = (
@@ -36,9 +38,9 @@ ENTRY = (
     r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d "
     r'|\{"(?:time|level)":|<event |level=\w{3,7}; message=)'
 )
-_ENTRY = re.compile(ENTRY, re.ASCII)
+_ENTRY = pattern(ENTRY, re.ASCII)
 # What stands before the time that an entry begins with.
-_BEFORE_TIME = re.compile(
+_BEFORE_TIME = pattern(
     rf"(?:\[?(?={STAMP}|\d\d\.\d\d\.\d{{4}} \d\d:)"
     r'|\{"(?:level":\s?"\w{1,12}\s{0,8}"\s?,\s?")?time":\s?"|<event [^>\n]{0,60}?time=")',
     re.ASCII,

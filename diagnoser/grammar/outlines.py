@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import CONTEXT, MAX_FRAMES, MAX_LINES, REACH, Framed
 from diagnoser.grammar.lexicon import (
     BLANK,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from diagnoser.reading.framing import Page
 
 NAME = "labelled"
-_OPENING = re.compile(rf"{COLON}{BLANK}\d{{1,10}}{BLANK}$", re.MULTILINE)
+_OPENING = pattern(rf"{COLON}{BLANK}\d{{1,10}}{BLANK}$", re.MULTILINE)
 # Lines that a message may wrap to in a text that does not frame its blocks.
 _WRAPPED = 4
 

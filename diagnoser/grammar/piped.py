@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import pyparsing as pp
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar.embedded import expand
 from diagnoser.grammar.entries import ERROR, HIT, KNOWN, LEADING, PAIR
@@ -54,11 +55,11 @@ _NAMES = {
     "Kanal": "channel",
     "Ablaufverfolgungsebene": "trace level",
 }
-_GERMAN = re.compile(r"(?:Fehler 0x|(?:^|\|\s?)(?:Zeile|Datei|Funktion):)", re.MULTILINE)
-_SPANISH = re.compile(r"(?:^|\|\s?)(?:linea|línea|archivo|funcion|función):", re.MULTILINE)
-_BARS = re.compile(r"(?:\|\s?)+")
-_NAME = re.compile(r"[$\w]{1,40}")
-_UNFINISHED = re.compile(
+_GERMAN = pattern(r"(?:Fehler 0x|(?:^|\|\s?)(?:Zeile|Datei|Funktion):)", re.MULTILINE)
+_SPANISH = pattern(r"(?:^|\|\s?)(?:linea|línea|archivo|funcion|función):", re.MULTILINE)
+_BARS = pattern(r"(?:\|\s?)+")
+_NAME = pattern(r"[$\w]{1,40}")
+_UNFINISHED = pattern(
     r"(?:line|file|function|trace level|\$module)\s{0,2}:\s*(?:0x?)?|\$module\s{0,2}:.*\D"
 )
 # Half a value of these would be another endpoint.

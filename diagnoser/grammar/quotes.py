@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from diagnoser.deferral import pattern
 
-_QUOTE = re.compile(r"[> \t\u00a0]*>[ \u00a0]?")
+_QUOTE = pattern(r"[> \t\u00a0]*>[ \u00a0]?")
 
 
 def unquoted(line: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.embedded import MAX_INNER, causes_of, leaves
 from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import Framed
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 NAME = "registration"
 ANCHORS = ("level=err; message=",)
 
-_HEAD = re.compile(r"level=err; message=(?P<text>.*)")
-_RC = re.compile(r"\(rc=(-?\d{1,10})\)")
-_HTTP = re.compile(r"\bhttp = \{(?P<pairs>[^{}]*)(?P<end>\}?)")
-_PAIR = re.compile(r"\.(\w{1,40}) = ([^,{}]*)")
-_BETWEEN = re.compile(r"Failed\.?|\d{3}")
-_STAMP = re.compile(STAMP)
+_HEAD = pattern(r"level=err; message=(?P<text>.*)")
+_RC = pattern(r"\(rc=(-?\d{1,10})\)")
+_HTTP = pattern(r"\bhttp = \{(?P<pairs>[^{}]*)(?P<end>\}?)")
+_PAIR = pattern(r"\.(\w{1,40}) = ([^,{}]*)")
+_BETWEEN = pattern(r"Failed\.?|\d{3}")
+_STAMP = pattern(STAMP)
 # An answer has some ten lines.
 _REACH = 60
 

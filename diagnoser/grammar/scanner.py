@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,18 +17,18 @@ _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 # What may follow a closing quote: the next name, whole (in two where a line was wrapped) or cut
 # off, or the end of the object.
-_AFTER_VALUE = re.compile(
+_AFTER_VALUE = pattern(
     r"""\s{0,8}(?:,\s{0,8}["'](?!["'])[^"'\n]{0,80}(?:\n[^"'\n]{0,80})?["']\s{0,8}:"""
     r"""|,?\s{0,8}\}\s{0,8}\Z"""
     r"""|(?:,\s{0,8}(?:["'][^"'\n]{0,80}["']?)?)?\s{0,8}\Z)"""
 )
-_AFTER_KEY = re.compile(r"\s{0,8}(?::|\Z)")
+_AFTER_KEY = pattern(r"\s{0,8}(?::|\Z)")
 # A number may be wrapped too.
-_BARE = re.compile(r"[^,}\n]{1,64}(?:\n[^,}\n:\"']{1,64}(?=\s{0,8}[,}]))?")
-_GAP = re.compile(r"[\s,]*")
-_PLAIN = {quote: re.compile(rf"[^\\\n{quote}]+") for quote in "\"'"}
-_HEX4 = re.compile(r"[0-9a-fA-F]{4}")
-_LOW_HALF = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_BARE = pattern(r"[^,}\n]{1,64}(?:\n[^,}\n:\"']{1,64}(?=\s{0,8}[,}]))?")
+_GAP = pattern(r"[\s,]*")
+_PLAIN = {quote: pattern(rf"[^\\\n{quote}]+") for quote in "\"'"}
+_HEX4 = pattern(r"[0-9a-fA-F]{4}")
+_LOW_HALF = pattern(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 # Name, value, and where the name begins.
 Pairs = list[tuple[str, str, int]]

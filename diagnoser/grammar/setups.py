@@ -15,6 +15,7 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.forms import Framed
 from diagnoser.grammar.moments import begins_entry, iso_time
 from diagnoser.grammar.syntax import refuse
@@ -40,13 +41,13 @@ ANCHORS = (
 
 OWN_STAMP = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d(?:{'|'.join(_MINUTES)}):"
 _WORD = rf"(?:- )?(?:{'|'.join(_SPELLINGS)})\b"
-_ENTRY = re.compile(
+_ENTRY = pattern(
     rf"(?P<stamp>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d(?:{'|'.join(_MINUTES)})):"
     rf"(?P<text>(?={_WORD}|[^\n]*?curl: \(\d).*)",
     re.ASCII,
 )
-_HIT = re.compile(rf"[+-]\d\d(?:{'|'.join(_MINUTES)}):{_WORD}|curl: \(\d", re.ASCII)
-_CURL_ERROR = re.compile(r"curl: \((\d{1,3})\) ?")
+_HIT = pattern(rf"[+-]\d\d(?:{'|'.join(_MINUTES)}):{_WORD}|curl: \(\d", re.ASCII)
+_CURL_ERROR = pattern(r"curl: \((\d{1,3})\) ?")
 # Lines that an explanation below an entry may have.
 _REACH = 20
 

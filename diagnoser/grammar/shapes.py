@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.lexicon import LABELLED, NUMBER, Part, parts_of, spelling
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 ANCHOR = "$module"
 # Three parts above the fields with two blank lines each, and fields that wrap before $module.
 ABOVE = 12
-FIELD_SHAPE = re.compile(r"""[{,]\s?["'](?:\$|\w{1,40}["']\s?:)|\$module\b""")
-_TAG = re.compile(r"(?:0x)?[0-9a-fA-F]{8,16}")
-_MODULE_KEY = re.compile(r"\$module\b")
+FIELD_SHAPE = pattern(r"""[{,]\s?["'](?:\$|\w{1,40}["']\s?:)|\$module\b""")
+_TAG = pattern(r"(?:0x)?[0-9a-fA-F]{8,16}")
+_MODULE_KEY = pattern(r"\$module\b")
 
 
 def opening_label(page: Page, index: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.moments import begins_entry
 from diagnoser.grammar.quotes import unquoted
 from diagnoser.reading.framing import clean_line
@@ -12,9 +13,9 @@ from diagnoser.reading.framing import clean_line
 _MOST_LINES = 60
 _MOST_DOCUMENTS = 500
 # What stands in every document that holds an error.
-DOCUMENT = re.compile(r'"(?:origin|serCode|suberror)"')
+DOCUMENT = pattern(r'"(?:origin|serCode|suberror)"')
 # A string of JSON that goes over lines, which none may.
-_STRING = re.compile(
+_STRING = pattern(
     r'(?<!\\)"(?:[^"\\\n]|\\.){0,2000}(?:\n(?:[^"\\\n]|\\.){0,2000}){0,40}"', re.DOTALL
 )
 

@@ -15,13 +15,13 @@ a fault is kept: see :func:`diagnoser.grammar.read_blocks`.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.lexicon import BLANK, COLON, DASHES, Part, words
 from diagnoser.grammar.quotes import unquoted
 
@@ -32,27 +32,27 @@ _LARGEST = 1 << 20
 _TAGS = (
     "a|b|body|br|code|div|em|font|h[1-6]|head|html|i|li|meta|ol|p|pre|span|strong|table|tbody|td"
 )
-_TAG = re.compile(
+_TAG = pattern(
     rf"</?(?:{_TAGS}|th|thead|tr|u|ul)(?:\s[^<>]{{0,500}}|/)?\s{{0,4}}/?>", re.IGNORECASE
 )
 # Tags that follow each other.
-_RUN = re.compile(rf"(?:{_TAG.pattern})+", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:quot|lt|gt|amp|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_RUN = pattern(rf"(?:{_TAG.pattern})+", re.IGNORECASE)
+_ENTITY = pattern(r"&(?:quot|lt|gt|amp|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 # Logs whose own form has tags and entities.
-_XML_LOG = re.compile(r"<(?:log|event)\s")
-_FENCE = re.compile(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
-_BOLD = re.compile(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
-_BULLET = re.compile(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
-_CELL = re.compile(r'\{\s{0,16}""[$\w]')
+_XML_LOG = pattern(r"<(?:log|event)\s")
+_FENCE = pattern(r"(?m)^([>\s]{0,8})(?:`{3,}\w{0,20}|~{3,}\w{0,20})[ \t\r]*$")
+_BOLD = pattern(r"\*\*([^*\n]{1,60}?)\*\*|(?<![*\w])\*([^*\n]{1,40}:)\*(?!\w)")
+_BULLET = pattern(r"^[ \t>\u00a0]{0,12}[-–*•·][ \u00a0]")
+_CELL = pattern(r'\{\s{0,16}""[$\w]')
 # The fields of an error that is in no cell.
-_PLAIN = re.compile(r'(?<!")\{"(?!")[$\w]')
+_PLAIN = pattern(r'(?<!")\{"(?!")[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
-_CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
-_INSIDE = re.compile(r'(?:[^"\\\n]|\\.)*+')
-_FEED = re.compile(r"\\r?\\n|\\n")
+_CELL_EDGE = pattern(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
+_INSIDE = pattern(r'(?:[^"\\\n]|\\.)*+')
+_FEED = pattern(r"\\r?\\n|\\n")
 _RULE = "-" * 24
 # What the eye does not see, and a blank that is none.
-_INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a-\u202e]")
+_INVISIBLE = pattern("[\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a-\u202e]")
 
 
 def undress(text: str) -> str:
@@ -116,7 +116,9 @@ def _without_html(text: str) -> str:
     if is_page:
         text = _RUN.sub(_without_tags, text)
     if is_page or is_escaped:
-        text = _ENTITY.sub(lambda m: html.unescape(m[0]).replace("\n", " "), text)
+        from html import unescape  # noqa: PLC0415  (its table of entities takes 2 ms to load)
+
+        text = _ENTITY.sub(lambda m: unescape(m[0]).replace("\n", " "), text)
     return text
 
 
@@ -155,7 +157,7 @@ def _without_bullets(text: str) -> str:
 
 @cache
 def _cell_of_error() -> re.Pattern[str]:
-    return re.compile(rf'[,;]"(?={words(Part.CODE)}{BLANK}{COLON})', re.IGNORECASE)
+    return pattern(rf'[,;]"(?={words(Part.CODE)}{BLANK}{COLON})', re.IGNORECASE)
 
 
 @cache
@@ -163,7 +165,7 @@ def _quoted() -> re.Pattern[str]:
     """A quote before an error: a cell without quotes inside, or marks that somebody put around it.
     A string of JSON, whose line feeds are escaped, is none."""
     code = rf"{words(Part.CODE)}{BLANK}{COLON}{BLANK}\d"
-    return re.compile(
+    return pattern(
         rf'^"(?=(?:{code}|(?:error|fehler)[ \u00a0]0x)(?![^\n]*\\[nr]))',
         re.IGNORECASE | re.MULTILINE,
     )
@@ -176,8 +178,8 @@ def _glued() -> tuple[re.Pattern[str], re.Pattern[str]]:
     parts = [Part.MODULE, Part.LINE, Part.FIELDS, Part.MESSAGE]
     labels = "|".join(f"{words(p)}{BLANK}{COLON}" for p in parts)
     code = f"{words(Part.CODE)}{BLANK}{COLON}"
-    opening = re.compile(rf"{code}{BLANK}\d{{1,10}}(?={labels})", re.IGNORECASE)
-    place = re.compile(rf"(?<=\S)(?={labels}|{code})|(?<=\w)(?={DASHES})", re.IGNORECASE)
+    opening = pattern(rf"{code}{BLANK}\d{{1,10}}(?={labels})", re.IGNORECASE)
+    place = pattern(rf"(?<=\S)(?={labels}|{code})|(?<=\w)(?={DASHES})", re.IGNORECASE)
     return opening, place
 
 

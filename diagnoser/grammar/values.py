@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from diagnoser.deferral import pattern
+
+_SURROGATE = pattern("[\ud800-\udfff]")
 
 
 class Members(list[tuple[str, object]]):

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.lexicon import LABELLED, SEPARATOR, parts_of
 from diagnoser.grammar.moments import begins_entry
 from diagnoser.grammar.quotes import all_unquoted
@@ -30,25 +31,23 @@ NARROW, WIDE = 40, 250
 _LEAST = NARROW - 10
 # So many different lines of the greatest length are no accident; two, if no other line goes on.
 _SURE, _NEARLY = 3, 2
-_DIGITS = re.compile(r"\d+")
-_WORD = re.compile(r"\S*")
-_LAST = re.compile(r"\S*\Z")
-_OPENS = re.compile(r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x")
+_DIGITS = pattern(r"\d+")
+_WORD = pattern(r"\S*")
+_LAST = pattern(r"\S*\Z")
+_OPENS = pattern(r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x")
 # A number that no mail client takes apart, and what follows.
-HALF = re.compile(r"(?:0x|error:)[0-9a-fA-F]{0,15}\Z")
-_ZERO, _HEX = re.compile(r"(?<![\w.])0\Z"), re.compile(r"x[0-9a-fA-F]{1,16}\b")
-REST = re.compile(
-    r"(?=[a-fA-F]{0,15}\d)[0-9a-fA-F]{1,16}(?!\w)|[0-9a-fA-F]{1,8}(?!\w)(?=[:,)|]|\Z)"
-)
-_HOSTS = re.compile(r"[\w.-]{1,200}\.acronis\.(?:com|cloud)(?![\w-])")
-_FILE = re.compile(r"(?<![A-Za-z])[A-Za-z]:[/\\][^\s:]{1,200}\.\w{1,4}:\d")
-_MAY_GO_ON, _MAY_COME = re.compile(r"[\w.:/@\[%-]\Z"), re.compile(r"[\w.:/@\[%-]")
-_HOST_LIKE = re.compile("[.:]")
-_SCHEME = re.compile(r"\bhttps?://\w", re.IGNORECASE)
-_HOST_GOES_ON = re.compile(r"[.:-]?\w")
-_OPEN_URL = re.compile(r"://[\w-]{0,60}\Z")
-_MARK = re.compile(r'\\.|"')
-PAIR = re.compile(r"\s*[$\w][\w $-]{0,30}:\s")
+HALF = pattern(r"(?:0x|error:)[0-9a-fA-F]{0,15}\Z")
+_ZERO, _HEX = pattern(r"(?<![\w.])0\Z"), pattern(r"x[0-9a-fA-F]{1,16}\b")
+REST = pattern(r"(?=[a-fA-F]{0,15}\d)[0-9a-fA-F]{1,16}(?!\w)|[0-9a-fA-F]{1,8}(?!\w)(?=[:,)|]|\Z)")
+_HOSTS = pattern(r"[\w.-]{1,200}\.acronis\.(?:com|cloud)(?![\w-])")
+_FILE = pattern(r"(?<![A-Za-z])[A-Za-z]:[/\\][^\s:]{1,200}\.\w{1,4}:\d")
+_MAY_GO_ON, _MAY_COME = pattern(r"[\w.:/@\[%-]\Z"), pattern(r"[\w.:/@\[%-]")
+_HOST_LIKE = pattern("[.:]")
+_SCHEME = pattern(r"\bhttps?://\w", re.IGNORECASE)
+_HOST_GOES_ON = pattern(r"[.:-]?\w")
+_OPEN_URL = pattern(r"://[\w-]{0,60}\Z")
+_MARK = pattern(r'\\.|"')
+PAIR = pattern(r"\s*[$\w][\w $-]{0,30}:\s")
 _SHOWN = 253
 SEEN = 200
 

@@ -21,6 +21,7 @@ from functools import cache
 from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.grammar.joints import joint, keeps_lines
 from diagnoser.grammar.lexicon import LABELLED, NUMBER, Part, code_anchor, parts_of
 from diagnoser.grammar.moments import begins_entry
@@ -57,14 +58,14 @@ _MOST_JOINED = 2000
 _LONGEST_CODE_LINE = 1000
 _NEAR = 12
 # A bar behind the number, on its line or on the next but not first in it: one line holds the block.
-_FOLDED = re.compile(
+_FOLDED = pattern(
     r"(?:[Ee]rror|[Ff]ehler)(?:[ \u00a0]|[ \u00a0]?\n[> \t]{0,16})0x[0-9a-fA-F]{1,8}"
     r"[^\n|]{0,500}(?:\n[> \t]{0,16}[^\n|\s>][^\n|]{0,500})?\|"
 )
-_MODULE_ENDS = re.compile(r"\$module\s{0,2}:\s{0,2}[^\s|]+\s*\Z")
-_CLIENT = re.compile("cl#")
+_MODULE_ENDS = pattern(r"\$module\s{0,2}:\s{0,2}[^\s|]+\s*\Z")
+_CLIENT = pattern("cl#")
 # A line of JSON that does not end as one.
-_JSON_LINE = re.compile(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
+_JSON_LINE = pattern(r'(?m)^[> \t]*\{"(?:time|level)":[^\n]*[^}\s][ \t]*$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +263,9 @@ def _openings(text: str, lines: list[str]) -> Iterator[tuple[int, bool]]:
     """Lines that may open a wrapped error, and whether it is a pipe block, in order."""
     found: dict[int, bool] = {}
     seen: set[int] = set()
-    for pattern, is_piped in _patterns():
+    for shape, is_piped in _patterns():
         at = line = 0
-        for match in islice(pattern.finditer(text), _MOST_UNITS):
+        for match in islice(shape.finditer(text), _MOST_UNITS):
             line += text.count("\n", at, match.start())
             at = match.start()
             if line in seen:

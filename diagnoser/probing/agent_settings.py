@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from diagnoser.deferral import pattern
 from diagnoser.model import Proxy
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ _CERTIFICATES = {
     "Darwin": "Library/Application Support/Acronis/BackupAndRecovery/OnlineBackup/Default",
 }
 
-_YAML = re.compile(
+_YAML = pattern(
     r"(?m)^[ \t]*(?P<key>https?-proxy)[ \t]*:[ \t]*(?P<quote>[\"']?)(?P<value>[^\r\n]*?)(?P=quote)"
     r"[ \t]*(?:[ \t]#[^\r\n]*)?\r?$"
 )
-_SECTION = re.compile(r"(?s)<key\s+name=\"HttpProxy\"\s*>(.*?)</key>")
-_VALUE = re.compile(r"(?s)<value\s+name=\"(\w+)\"[^>]*>\s*\"?(.*?)\"?\s*</value>")
+_SECTION = pattern(r"(?s)<key\s+name=\"HttpProxy\"\s*>(.*?)</key>")
+_VALUE = pattern(r"(?s)<value\s+name=\"(\w+)\"[^>]*>\s*\"?(.*?)\"?\s*</value>")
 
 
 class NoProxyAddress(ValueError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import re
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.model import Condition, Connection, Control, ControlResult, Role
 from diagnoser.probing.conditions import condition_of
 from diagnoser.probing.dialogue import RECEIVE, converse
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _HTTP_ROLES = (Role.MANAGEMENT, Role.REGISTRATION, Role.ACCOUNT, Role.DOWNLOAD)
 _LARGEST_HEAD = 16 * 1024
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_DATE = re.compile(rb"(?im)^date[ \t]*:[ \t]*([^\r\n]{1,64})\r?$")
+_HEAD_END = pattern(rb"\r?\n\r?\n")
+_DATE = pattern(rb"(?im)^date[ \t]*:[ \t]*([^\r\n]{1,64})\r?$")
 _REQUEST = "HEAD / HTTP/1.1"
 
 

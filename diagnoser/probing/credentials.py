@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from diagnoser.certificates import UnreadableCertificate, read_certificate
+from diagnoser.deferral import pattern
 from diagnoser.errors import UsageError
 from diagnoser.model import CertificateFacts
 
@@ -31,7 +32,7 @@ PrivateKey = (
 )
 
 _LARGEST_FILE = 1024 * 1024
-_KEY = re.compile(
+_KEY = pattern(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----.+?-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----",
     re.DOTALL,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
+
+from diagnoser.deferral import pattern
 
 EXCERPT = 300
 
 _CONTENT_TYPES = frozenset(range(20, 25))
-_HOST_NAME = re.compile(rb"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_HOST_NAME = pattern(rb"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HANDSHAKE, _SERVER_HELLO = 22, 2
 _OLD_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1"}
 

@@ -7,7 +7,6 @@ import contextlib
 import ipaddress
 import os
 import platform
-import re
 import socket
 import struct
 import sys
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
 from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow
 
@@ -162,7 +162,7 @@ class RedirectedNetwork:
         return await self._network.connect(address)
 
 
-_REDIRECTION = re.compile(
+_REDIRECTION = pattern(
     r"(?P<host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<port>\d*)"
     r":(?P<to_host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<to_port>\d*)"
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import certifi
 from OpenSSL import crypto
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import UsageError
 from diagnoser.model import TrustStore, VerifyResult
 from diagnoser.tls_numbers import verify_code_name
@@ -23,7 +24,7 @@ from diagnoser.tls_numbers import verify_code_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = pattern(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LARGEST_FILE = 16 * 1024 * 1024
 _MOST_ANSWERS = 256
 # No issuer, or a self-signed one, that the store does not hold.

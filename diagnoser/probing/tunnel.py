@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from diagnoser.deferral import pattern
 from diagnoser.probing.records import printable
 
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 LARGEST_HEAD = 16 * 1024
 
-_STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: ([^\r\n]*))?\r?\n")
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_CHALLENGE = re.compile(rb"(?im)^proxy-authenticate[ \t]*:[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
+_STATUS = pattern(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: ([^\r\n]*))?\r?\n")
+_HEAD_END = pattern(rb"\r?\n\r?\n")
+_CHALLENGE = pattern(rb"(?im)^proxy-authenticate[ \t]*:[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
 # Squid's own field, and the standard one (RFC 9209 section 2.1.2).
-_REASON = re.compile(
+_REASON = pattern(
     rb"(?im)^(?:x-squid-error[ \t]*:[ \t]*|proxy-status[ \t]*:[^\r\n]{0,200}?\berror=)"
     rb"([a-z_]{1,40})"
 )
-_HOST = re.compile(r"[A-Za-z0-9._:%~-]+")
+_HOST = pattern(r"[A-Za-z0-9._:%~-]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ blocks can be read.
 from __future__ import annotations
 
 import codecs
-import re
 from functools import cache
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 
 # UTF-32 LE begins with the mark of UTF-16 LE, so it is asked first.
 _MARKS = (
@@ -27,7 +27,7 @@ PAGES = ("cp932", "cp949", "gbk", "big5", "cp1251", "cp1250", "cp1254", "cp1252"
 _SAMPLE = 65536
 # How a labelled block opens: words with a foreign letter, a colon (full-width as Japanese, Chinese
 # and Taiwanese pages have it), a number and nothing else. So much of what follows is looked at.
-_OPENING = re.compile(
+_OPENING = pattern(
     rb"(?m)^(?=[\t -~]{0,60}[\x80-\xff])[^\n:\d]{1,80}(?::|\x81\x46|\xa3\xba|\xa1\x47)[ \t]{0,8}"
     rb"\d{1,10}[ \t]{0,8}\r?$"
 )

@@ -7,10 +7,10 @@ parted above its last block, or where its hits lie farthest apart.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import pairwise
 
+from diagnoser.deferral import pattern
 from diagnoser.reading.automaton import Anchor
 
 # The longest island, and how far above a hit its line is looked for.
@@ -29,14 +29,14 @@ _HEAD = (
     rb"(?:\xef\xbb\xbf)?(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:|\d\d\.\d\d\.\d{4} \d\d:"
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\{\"|[ \t]{0,16}<event )"
 )
-HEAD = re.compile(_HEAD)
-_NEXT = re.compile(rb"\n(?=" + _HEAD + rb")")
+HEAD = pattern(_HEAD)
+_NEXT = pattern(rb"\n(?=" + _HEAD + rb")")
 _LONGEST_HEAD = 64
-_BELOW = re.compile(rb"(?:[^\n]*+\n){%d}" % _LINES_BELOW)
+_BELOW = pattern(rb"(?:[^\n]*+\n){%d}" % _LINES_BELOW)
 # From a hit on, an entry of a usual length and the head of the next.
-REST = re.compile(rb"[^\n]*+\n(?:(?!%b)[^\n]*+\n){0,%d}+(?=%b)" % (_HEAD, _LINES_BELOW - 1, _HEAD))
+REST = pattern(rb"[^\n]*+\n(?:(?!%b)[^\n]*+\n){0,%d}+(?=%b)" % (_HEAD, _LINES_BELOW - 1, _HEAD))
 CONTINUED = b"| \t>"
-_BARS = re.compile(rb"(?:[ \t>]{0,8}\|[^\n]*(?:\n|\Z))*+")
+_BARS = pattern(rb"(?:[ \t>]{0,8}\|[^\n]*(?:\n|\Z))*+")
 
 # Where the last block in some bytes begins, with what stands above it; ``None``: not known.
 Part = Callable[[bytes], int | None]

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from diagnoser.deferral import pattern
 from diagnoser.errors import InputError
 from diagnoser.model import Skipped
 
 # mms.0.log, mms.1.log.gz, account_server.log.3, setup-2.log
-_ROTATED = re.compile(
+_ROTATED = pattern(
     r"^(?P<stem>.*?)[._-]?(?P<number>\d{1,6})?(?P<tail>\.(?:log|txt|out))?"
     r"(?:\.(?P<after>\d{1,6}))?(?:\.(?:gz|bz2|xz|zip))?$",
     re.IGNORECASE,

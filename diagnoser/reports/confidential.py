@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from diagnoser.deferral import pattern
 from diagnoser.reports.naming import Kind
 
 
@@ -57,21 +58,21 @@ _SAID = (
 )
 
 
-def _folded(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+def _folded(text: str) -> re.Pattern[str]:
+    return pattern(text, re.IGNORECASE)
 
 
 _FORMS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
     (
         Secret.KEY,
-        re.compile(
+        pattern(
             r"(?P<value>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
             r".*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z))",
             re.DOTALL,
         ),
     ),
     # RFC 7519: both parts of a JWT are JSON objects, so both begin with {" in base64.
-    (Secret.TOKEN, re.compile(r"(?<![\w-])(?P<value>eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)")),
+    (Secret.TOKEN, pattern(r"(?<![\w-])(?P<value>eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)")),
     (
         Secret.SECRET,
         _folded(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{0,200}:(?P<value>[^\s/\"']{1,200})@"),
@@ -85,11 +86,11 @@ _FORMS: tuple[tuple[Secret, re.Pattern[str]], ...] = (
         ),
     ),
     # curl's way to log in.
-    (Secret.SECRET, re.compile(r"(?<!\S)(?:-u|--user)(?:=|\s+)[\"']?[^\s:\"']{1,100}:" + _BARE)),
+    (Secret.SECRET, pattern(r"(?<!\S)(?:-u|--user)(?:=|\s+)[\"']?[^\s:\"']{1,100}:" + _BARE)),
     # AWS access keys, and tokens of GitHub, GitLab, Slack and Google.
     (
         Secret.TOKEN,
-        re.compile(
+        pattern(
             r"(?<!\w)(?P<value>(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_\w{20,255}|glpat-[\w-]{16,255}"
             r"|xox[abeoprs]-[\w-]{10,255}|AIza[\w-]{35})(?![\w-])"
         ),
@@ -163,12 +164,12 @@ _TOLD: tuple[tuple[Secret, re.Pattern[str]], ...] = (
         for value in (r"(?P<open>[\"'])(?P<value>[^\"'\r\n]{1,400})(?P=open)", _BARE)
     ),
 )
-_SECRET_KEY = re.compile(
+_SECRET_KEY = pattern(
     rf"(?:{_STRONG})$|(?:^|[^a-z])(?:proxy-)?authorization$|(?:{_WEAK})$", re.IGNORECASE
 )
 # /etc/passwd:12 and token:3 behind a separator are places, as this program writes them.
-_PLACE = re.compile(r"\d{1,7}\Z")
-_IN_PATH = re.compile(r"[/\\!][\w.-]{0,80}\Z")
+_PLACE = pattern(r"\d{1,7}\Z")
+_IN_PATH = pattern(r"[/\\!][\w.-]{0,80}\Z")
 
 
 def is_secret_key(key: str) -> bool:
@@ -179,8 +180,8 @@ def is_secret_key(key: str) -> bool:
 def secrets(text: str) -> Iterator[Trace]:
     """The secrets in a plain text. Overlaps are left in."""
     told = _TOLD if _TELLING.search(text) is not None else ()
-    for kind, pattern in (*_FORMS, *told):
-        for match in pattern.finditer(text):
+    for kind, shape in (*_FORMS, *told):
+        for match in shape.finditer(text):
             if _is_place(text, match):
                 continue
             yield Trace(*match.span("value"), kind, match["value"])

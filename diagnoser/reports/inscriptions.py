@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import re
 import warnings
 from collections.abc import Iterator
 
@@ -13,7 +12,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID
 
-_PEM = re.compile(
+from diagnoser.deferral import pattern
+
+_PEM = pattern(
     r"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]{1,60000})-----END CERTIFICATE-----\r?\n?"
 )
 _NUMBERS = frozenset(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from diagnoser.catalog import Words
+from diagnoser.deferral import pattern
 from diagnoser.model import Report
 from diagnoser.reports.outline import Outline, Section, outline
 from diagnoser.reports.overview import overview
@@ -21,7 +22,7 @@ _LONGEST_LINE = 600
 _LONGEST_ROW = 200
 _MOST_LINES = 40
 _FOLDED = ("chain", "evidence", "ruled_out", "open", "skipped")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#!|~<>&$@^])")
+_SPECIAL = pattern(r"([\\`*_{}\[\]#!|~<>&$@^])")
 _ENTITIES = {
     "<": "&lt;",
     ">": "&gt;",
@@ -31,7 +32,7 @@ _ENTITIES = {
     "@": "&#64;&#8203;",
 }
 # What would begin a list, a rule or a heading at the start of a line.
-_OPENING = re.compile(r"^(?:[-+=]|(\d{1,9})(?=[.)](?:\s|$)))")
+_OPENING = pattern(r"^(?:[-+=]|(\d{1,9})(?=[.)](?:\s|$)))")
 
 
 def escape(text: str) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 
 from diagnoser import catalog
 from diagnoser.catalog.loading import read
+from diagnoser.deferral import pattern
 
 
 class Kind(StrEnum):
@@ -36,13 +37,11 @@ class Kind(StrEnum):
 
 
 _PREFIXES = "|".join(sorted((k.value for k in Kind), key=len, reverse=True))
-TOKEN = re.compile(
-    rf"(?:{_PREFIXES})-\d{{1,7}}(?:\.(?:host|domain)-\d{{1,7}}){{0,20}}(?:\.redacted)?"
-)
+TOKEN = pattern(rf"(?:{_PREFIXES})-\d{{1,7}}(?:\.(?:host|domain)-\d{{1,7}}){{0,20}}(?:\.redacted)?")
 
-_HIDDEN = re.compile(r"domain-\d{1,7}\.redacted")
-_NONSENSE = re.compile(r"probe-[0-9a-f]{16}\.invalid|unknown-host\.invalid")
-_DOTTED = re.compile(r"(?:[a-z0-9_.-]+@)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.[a-z]{2,24}")
+_HIDDEN = pattern(r"domain-\d{1,7}\.redacted")
+_NONSENSE = pattern(r"probe-[0-9a-f]{16}\.invalid|unknown-host\.invalid")
+_DOTTED = pattern(r"(?:[a-z0-9_.-]+@)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.[a-z]{2,24}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from functools import cache, lru_cache
 
 from diagnoser import catalog
 from diagnoser.catalog import Words
+from diagnoser.deferral import pattern
 from diagnoser.identifiers import name_matches
 from diagnoser.model import Condition, Control, ControlResult, Endpoint, Stage, StageResult
 
 _NUMBER = r"[\d.]{1,20}"
-_BLANK = re.compile(r"\{(\w+)\}")
+_BLANK = pattern(r"\{(\w+)\}")
 _CONDITIONS = frozenset(c.value for c in Condition)
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
+_MOMENT = pattern(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 _STAGES = frozenset(s.value for s in Stage)
 # Blanks that hold a number; the others hold anything.
 _NUMBERS = frozenset(

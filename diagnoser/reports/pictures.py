@@ -6,12 +6,12 @@ title and a description; the page sets the same facts as text beside it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
 from diagnoser.catalog import Words
+from diagnoser.deferral import pattern
 from diagnoser.model import Condition, ProbeResult, Stage, StageResult
 from diagnoser.reports.measuring import shorten
 from diagnoser.reports.phrasing import ending, spent, stage_word
@@ -29,7 +29,7 @@ _SILENT = (
     Condition.NAME_LOOKUP_FAILED,
     Condition.UNCLASSIFIED,
 )
-_MOMENT = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)[T ]+(\d\d?):(\d\d)(?::(\d\d))?")
+_MOMENT = pattern(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)[T ]+(\d\d?):(\d\d)(?::(\d\d))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from diagnoser.deferral import pattern
 from diagnoser.reports.confidential import Secret, Trace
 from diagnoser.reports.naming import Kind
 from diagnoser.reports.traces import mails
@@ -19,8 +20,8 @@ LONGEST = 300_000
 _MOST_ROUNDS = 12
 _ENCODED = "[encoded]"
 _CUT = " […]"
-_WHOLE_NAME = re.compile(r"(?:[\w-]+\.)+[^\W\d]{2,24}")
-_PEM = re.compile(
+_WHOLE_NAME = pattern(r"(?:[\w-]+\.)+[^\W\d]{2,24}")
+_PEM = pattern(
     r"-----BEGIN (?P<label>(?!CERTIFICATE-----)[A-Z0-9 ]{1,40}|CERTIFICATE)-----"
     r"(?:(?!-----BEGIN )[\s\S]){0,60000}?(?:-----END (?P=label)-----|\Z)"
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from diagnoser.composing import composed
+from diagnoser.deferral import pattern
 from diagnoser.reports.naming import (
     TOKEN,
     Kind,
@@ -18,7 +19,7 @@ from diagnoser.reports.naming import (
 )
 from diagnoser.reports.traces import kind_of_address, shapes
 
-_NUMBERED = re.compile(r"((?:[a-z]+-)+)(\d{1,7})")
+_NUMBERED = pattern(r"((?:[a-z]+-)+)(\d{1,7})")
 # Shorter words stand in too many others; they are replaced only where the place tells. Each letter
 # may be a level of the search pattern, and those have an end.
 _SHORTEST, _LONGEST = 3, 100

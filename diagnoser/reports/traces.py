@@ -11,55 +11,56 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from diagnoser.deferral import pattern
 from diagnoser.reports.confidential import Trace
 from diagnoser.reports.naming import TOKEN, Kind, is_common, is_public_mail, kind_of_key, names_host
 
-_GUID = re.compile(
+_GUID = pattern(
     r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})"
     r"(?![0-9A-Za-z])"
 )
-_MAIL = re.compile(
+_MAIL = pattern(
     # An apostrophe stands within a name (o'brien@); before and behind it is a quotation mark.
     r"(?<![\w.+%-])[\w.+%-](?:[\w.+'%-]{0,62}[\w.+%-])?@(?:[A-Za-z0-9\u00c0-\u052f-]{1,63}\.){1,8}"
     r"[A-Za-z\u00c0-\u052f][A-Za-z0-9\u00c0-\u052f-]{1,62}",
 )
-_V4 = re.compile(r"(?<![\d.])(?<!\d[.-])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
-_V6 = re.compile(
+_V4 = pattern(r"(?<![\d.])(?<!\d[.-])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
+_V6 = pattern(
     r"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})"
     r"(?:%[0-9A-Za-z]{1,15})?(?![0-9A-Za-z:])"
 )
-_MAC = re.compile(
+_MAC = pattern(
     r"(?<![0-9A-Za-z:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}"
     r"(?![0-9A-Za-z:-])"
 )
 _LABEL = r"[A-Za-z0-9_\u00c0-\u052f](?:[A-Za-z0-9_\u00c0-\u052f-]{0,61}[A-Za-z0-9_\u00c0-\u052f])?"
-_HOST = re.compile(
+_HOST = pattern(
     # What follows a percent sign is half a letter.
     rf"(?<![A-Za-z0-9_\u00c0-\u052f@%.-])(?<!%[0-9A-Fa-f])(?:{_LABEL}\.){{1,20}}{_LABEL}"
     r"(?![A-Za-z0-9_\u00c0-\u052f-])"
 )
-_URL_HOST = re.compile(
+_URL_HOST = pattern(
     r"\b[a-z][a-z0-9+.-]{1,20}://(?:(?P<user>[^\s/@:\"'<>\[\]]{1,100})(?::[^\s/@]{0,200})?@)?"
     rf"(?P<host>{_LABEL}(?:\.{_LABEL}){{0,20}})",
     re.IGNORECASE,
 )
-_UNC = re.compile(rf"(?<![\\\w:])\\{{2,8}}(?P<host>{_LABEL})\\")
-_HOME = re.compile(
+_UNC = pattern(rf"(?<![\\\w:])\\{{2,8}}(?P<host>{_LABEL})\\")
+_HOME = pattern(
     r"(?:[\\/](?:users|documents and settings|home|benutzer|utilisateurs|usuarios|utenti)[\\/]+"
     r"(?P<user>[^\\/:*?\"<>|\r\n]{1,64}?)(?=[\\/]|\s{2}|[:*?\"<>|\r\n,;)]|\.\s|\s[^\s\\/]{1,64}(?:\s|$)|\s?$))",
     re.IGNORECASE,
 )
 # ``CONTOSO\\jane``, which is no path: nothing goes before or after.
-_LOGON = re.compile(
+_LOGON = pattern(
     r"(?<![\w\\/:.$-])(?P<domain>[A-Z][A-Z0-9-]{1,14})\\(?P<user>[A-Za-z][\w.-]{1,30})(?![\w\\])"
 )
-_REACHED = re.compile(
+_REACHED = pattern(
     rf"\b(?:connect(?:ed|ing|ion)?|tunnel)\s(?:to|with)\s(?:host\s|server\s)?(?P<host>{_LABEL})"
     r"(?=:\d)",
     re.IGNORECASE,
 )
 # A word behind a noun is a name if it looks like no word: WS-014, SRV_7, FILER.
-_CALLED = re.compile(
+_CALLED = pattern(
     r"\b(?i:user|machine|computer|agent|host|server|device|resource|node|vm|account)(?:\s(?i:name))?"
     r"\s(?P<value>(?=[\w.-]*\d|[A-Z_-]{3})(?=[\w.-]*[A-Za-z])[\w-]{3,60})(?![\w.-])"
 )
@@ -70,19 +71,19 @@ _NOUN = (
     r"for|benutzer|konto|maschine|mandant|ユーザー|アカウント|マシン|コンピューター|デバイス|"
     r"エージェント|計画|プラン|ポリシー|テナント|顧客|アーカイブ|ボールト|グループ"
 )
-_QUOTED = re.compile(
+_QUOTED = pattern(
     # A quotation mark before the noun: then the one behind it closes.
     rf"(?<![A-Za-z\"'=])(?P<noun>{_NOUN})\s{{0,2}}:?\s{{0,2}}{_OPEN}\s?"
     rf"(?P<value>[^\s{{}}=][^\r\n{{}}=]{{0,119}}?)\s?{_SHUT}",
     re.IGNORECASE,
 )
-_KEYED = re.compile(
+_KEYED = pattern(
     r"(?<![A-Za-z0-9$_])(?P<key>(?:[^\W\d]|\$)[\w$ -]{1,40}?)(?:\\?[\"'])?"
     r"[ \t]{0,3}[:=：][ \t]{0,3}"
     r"(?:(?P<open>\\?[\"'])(?P<quoted>(?:(?!(?P=open))[^\r\n]){1,200})(?P=open)"
     r"|(?P<bare>[^\s\"'\\,;|{}\[\])>(]{1,120}))",
 )
-_LINE = re.compile(
+_LINE = pattern(
     r"^[ \t|>]*(?P<key>(?:[^\W\d]|\$)[\w$ -]{1,40}?)[ \t]*[:=：][ \t]*"
     # A name of several words; a list, or a number that words follow, is none.
     r"(?P<value>(?!\d+[ \t])[^\s\"'{}|,;:=]{1,60}(?:[ \t][^\s\"'{}|,;:=]{1,60}){0,5})[ \t]*$",
@@ -171,8 +172,8 @@ def shapes(text: str) -> Iterator[Trace]:
     for trace in mails(text):
         if not is_public_mail(trace.value):
             yield trace
-    for pattern in (_V4, _V6):
-        for match in pattern.finditer(text):
+    for shape in (_V4, _V6):
+        for match in shape.finditer(text):
             if (kind := kind_of_address(match[0])) is not None:
                 yield Trace(*match.span(), kind, match[0])
     for match in _MAC.finditer(text):

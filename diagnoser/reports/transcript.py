@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from diagnoser.deferral import pattern
 from diagnoser.evidence.numbers import system_failure, verify_texts
 from diagnoser.model import (
     Aftermath,
@@ -47,14 +48,14 @@ _LOOKUP = {
 }
 _RECORD = "SSL routines:ssl3_read_n"
 # What s_client begins its statements with; in a name or an answer it is no statement.
-_STATEMENT = re.compile(
+_STATEMENT = pattern(
     r"CONNECTED|Connecting to|s_client|errno|gethostbyname|getaddrinfo|HTTP CONNECT|error:|depth="
     r"|Certificate chain|Server certificate|certificate available|\b\d{1,2}\s+s:|\b[ia]:|v:Not"
     r"|subject=|issuer=|[Vv]erif|Acceptable client|Client Certificate|Requested Sig|SSL|Cipher is"
     r"|New,|Protocol|Start Time|Cert Status|Session|-----|---|<\.\."
 )
-_UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
-_PLAIN = re.compile(r"[^\s,+\"\\/=<>;](?:[^,+\"\\<>;\n]*[^\s,+\"\\<>;])?")
+_UNREADABLE = pattern(r"[\x00-\x1f\x7f]")
+_PLAIN = pattern(r"[^\s,+\"\\/=<>;](?:[^,+\"\\<>;\n]*[^\s,+\"\\<>;])?")
 
 
 def render(report: Report) -> str:

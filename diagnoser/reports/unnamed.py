@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable
 
 from diagnoser.catalog import Words
+from diagnoser.deferral import pattern
 from diagnoser.evidence.targets import UNKNOWN_HOST, UNKNOWN_PORT
 from diagnoser.model import Endpoint
 
-_UNKNOWN = re.compile(rf"{re.escape(UNKNOWN_HOST)}(?::(\d{{1,5}})\b)?")
-_IN_PICTURE = re.compile(rf">{re.escape(UNKNOWN_HOST)}(?::(\d{{1,5}}))?(?=</text>)")
+_UNKNOWN = pattern(rf"{re.escape(UNKNOWN_HOST)}(?::(\d{{1,5}})\b)?")
+_IN_PICTURE = pattern(rf">{re.escape(UNKNOWN_HOST)}(?::(\d{{1,5}}))?(?=</text>)")
 
 
 def name_unnamed(text: str, endpoints: Iterable[Endpoint], words: Words) -> str:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
 import unicodedata
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from diagnoser.deferral import pattern
+
 MOST_LAYERS = 3
 _MOST_TAILS = 4
 
-_ENCODED = re.compile(
+_ENCODED = pattern(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
     r"|(?P<wide>(?:\\u[0-9A-Fa-f]{4})+)"
     r"|\\x(?P<byte>[0-9A-Fa-f]{2})"
@@ -29,10 +30,10 @@ _ENCODED = re.compile(
     r"|(?P<odd>[^\x00-\x7f])"
 )
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t"}
-_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = pattern("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 # A line break with what mail clients and log writers put around one.
-_BREAK = re.compile(r"[ \t]*(?:\r\n|\n|\r)[ \t>|]*")
-_BASE64 = re.compile(
+_BREAK = pattern(r"[ \t]*(?:\r\n|\n|\r)[ \t>|]*")
+_BASE64 = pattern(
     r"(?<![A-Za-z0-9+/_=-])"
     r"(?:[A-Za-z0-9+/_-]{16,76}(?:\r?\n[ \t>|]{0,8}[A-Za-z0-9+/_-]{1,76}){1,400}"
     r"|[A-Za-z0-9+/_-]{8,65536})={0,2}(?![A-Za-z0-9+/_=-])"
@@ -169,7 +170,9 @@ def _letters(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
     elif kind == "sign":
         yield _SIGNS.get(match["sign"], match["sign"]), 0, len(whole)
     elif kind == "entity":
-        for letter in html.unescape(whole):
+        from html import unescape  # noqa: PLC0415  (its table of entities takes 2 ms to load)
+
+        for letter in unescape(whole):
             yield letter, 0, len(whole)
     else:
         for letter in unicodedata.normalize("NFKC", whole):
