@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from diagnoser.model import Skipped
+from diagnoser.reading import deflating
 from diagnoser.reading.damage import BROKEN, Member, Whole, reason
+from diagnoser.reading.deflating import Inflater
 from diagnoser.reading.inflating import Decompressor, Limits, Pipe, inflate
 from diagnoser.reading.signatures import BZIP2, FOREIGN, GZIP, XZ, ZIP, is_tar
 from diagnoser.reading.tars import tar_members
@@ -23,7 +24,7 @@ from diagnoser.reading.zips import zip_members
 
 _HEAD = 512
 _DECOMPRESSORS: tuple[tuple[bytes, Callable[[], Decompressor]], ...] = (
-    (GZIP, lambda: cast("Decompressor", _Gunzip())),
+    (GZIP, lambda: Inflater(deflating.GZIP)),
     (BZIP2, lambda: cast("Decompressor", bz2.BZ2Decompressor())),
     (XZ, lambda: cast("Decompressor", lzma.LZMADecompressor())),
 )
@@ -38,31 +39,6 @@ class Source:
 
     name: str
     stream: BinaryIO
-
-
-class _Gunzip:
-    """zlib's decompressor with the manners of those of bz2 and lzma."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
-        self._rest = b""
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._rest
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        out = self._inner.decompress(self._rest + data, max_length)
-        self._rest = self._inner.unconsumed_tail
-        return out
 
 
 def expand(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -75,7 +74,7 @@ def inflate(
         while True:
             try:
                 out = member.decompress(data, 4 * size)
-            except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+            except (lzma.LZMAError, OSError, EOFError) as error:
                 if given and not started:
                     return
                 raise Damaged(str(error).lower()) from error

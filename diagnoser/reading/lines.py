@@ -15,8 +15,15 @@ class LineCounter:
         """The number, from 1, of the line that the next byte belongs to."""
         return self._ends + 1 + (self._last[-1:] == b"\r")
 
-    def feed(self, data: bytes) -> None:
-        """Count the ends in the next bytes of the text."""
+    def feed(self, data: bytes | bytearray, start: int = 0, end: int | None = None) -> None:
+        """Count the ends in the next bytes of the text: ``data`` from ``start`` to ``end``."""
+        # Looking for a byte that is not there is seven times as fast as counting it (measured).
+        if not self._last and data.find(b"\r", start, end) < 0:
+            self._ends += data.count(b"\n", start, end)
+        else:
+            self._feed(bytes(data[start:end]))
+
+    def _feed(self, data: bytes) -> None:
         if self._last:
             data = self._last + data
         # What ends in returns may go on with a line feed.
@@ -25,6 +32,6 @@ class LineCounter:
         if kept:
             data = data[: -len(kept)]
         self._ends += data.count(b"\n")
-        # Looking for a byte that is not there is seven times as fast as counting it (measured).
-        if b"\r" in data:
-            self._ends += data.count(b"\r") - data.count(b"\r\n") - data.count(b"\r\r\n")
+        lone = data.count(b"\r") - data.count(b"\r\n")
+        if lone:
+            self._ends += lone - data.count(b"\r\r\n")

@@ -8,12 +8,12 @@ where its header says, unless that leaves it to a descriptor behind the data (se
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from diagnoser.model import Skipped
 from diagnoser.reading.damage import Member
+from diagnoser.reading.deflating import RAW, Inflater
 from diagnoser.reading.inflating import Damaged, Limits, TooLarge
 
 _HEADER = struct.Struct("<4sHHHIIIIHH")
@@ -113,23 +113,21 @@ class _Feed:
 
 
 def _inflated(feed: _Feed, limits: Limits) -> Iterator[bytes]:
-    inner = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    data = out = b""
+    inner = Inflater(RAW)
     taken = given = 0
     while not inner.eof:
-        # A full piece may have more behind it that needs no further input.
-        if not data and len(out) < _MOST_AT_ONCE:
+        data = b""
+        if inner.needs_input:
             data = feed.some()
             taken += len(data)
             if not data:
                 raise Damaged("the archive was cut off here")
         try:
             out = inner.decompress(data, _MOST_AT_ONCE)
-        except zlib.error as error:
+        except OSError as error:
             # What is left shows that the next member was not found.
             feed.give_back(data)
-            raise Damaged(str(error).lower()) from error
-        data = inner.unconsumed_tail
+            raise Damaged(str(error)) from error
         given += len(out)
         if given > limits.total or (given > limits.grace and given > limits.ratio * taken):
             raise TooLarge(f"expands more than {limits.ratio} times: read up to {given} bytes")

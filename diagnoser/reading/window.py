@@ -48,7 +48,7 @@ class Window:
         if self._counter is None:
             return None
         if at > self._counted:
-            self._counter.feed(bytes(self._view[self._counted : at]))
+            self._counter.feed(self.buffer, self._counted, at)
             self._counted = at
         return self._counter.line
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from copy import copy
 from typing import BinaryIO, cast
 
 from diagnoser.model import Skipped
 from diagnoser.reading.damage import BROKEN, Member, chunks_of, reason
-from diagnoser.reading.inflating import Damaged, Limits, TooLarge
+from diagnoser.reading.deflating import RAW, Inflater, crc32
+from diagnoser.reading.inflating import Damaged, Limits, Pipe, TooLarge
 from diagnoser.reading.salvage import salvaged_members
 from diagnoser.reading.signatures import ZIP_MEMBER
+
+_CHUNK = 1 << 18
+_AT_ONCE = 4 * _CHUNK
 
 
 def read_member(stream: BinaryIO, name: str, limit: int) -> bytes | None:
@@ -103,11 +108,45 @@ def _listed(archive: zipfile.ZipFile, name: str, limits: Limits) -> Iterator[Mem
             yield Skipped(inner, f"expands more than {limits.ratio} times")
             continue
         try:
-            with archive.open(member) as stream:
+            with archive.open(_packed(member)) as stream:
                 # Its own seek starts over from the first byte: as a pipe it cannot be tempted.
-                yield Member(inner, chunks_of(cast("BinaryIO", stream)))
+                chunks = chunks_of(cast("BinaryIO", stream))
+                if member.compress_type == zipfile.ZIP_DEFLATED:
+                    chunks = _deflated(cast("BinaryIO", Pipe(chunks)), member)
+                yield Member(inner, chunks)
         except BROKEN as error:
             yield Skipped(inner, f"damaged: {reason(error)}")
+
+
+def _packed(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """``member`` as the bytes that it is packed in, if it is deflated: zipfile opens what is stored
+    with all its checks, and looks for no sum where there is none."""
+    if member.compress_type != zipfile.ZIP_DEFLATED:
+        return member
+    packed = copy(member)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, member.compress_size
+    del packed.CRC
+    return packed
+
+
+def _deflated(packed: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The text of a deflated member, no more than it says; raises ``Damaged`` where that is none,
+    or its sum is another."""
+    inner, found, left = Inflater(RAW), 0, member.file_size
+    while not inner.eof and left >= 0:
+        data = b""
+        if inner.needs_input and not (data := packed.read(_CHUNK)):
+            raise Damaged("the compressed stream ends too early")
+        try:
+            out = inner.decompress(data, _AT_ONCE)
+        except OSError as error:
+            raise Damaged(str(error)) from error
+        found = crc32(out, found)
+        if out and left:
+            yield out[:left]
+        left -= len(out)
+    if left or found != member.CRC:
+        raise Damaged("it is not what its directory says (size or checksum)")
 
 
 def _salvaged(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Member | Skipped]:
