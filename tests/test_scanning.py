@@ -83,13 +83,17 @@ def mixed(chosen: list[tuple[str, str]], number: int) -> str:
 
 
 @SHORT
-@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=5), st.integers(0, 1 << 20))
+@given(
+    st.lists(st.sampled_from(ALL), min_size=1, max_size=5), st.integers(0, 1 << 20), st.booleans()
+)
 def test_a_survey_gives_what_reading_the_whole_gives(
-    chosen: list[tuple[str, str]], number: int
+    chosen: list[tuple[str, str]],
+    number: int,
+    within: bool,  # deep in a large text few anchors are looked for
 ) -> None:
     text = mixed(chosen, number)
     whole = list(read_blocks(text, "x").blocks)
-    survey = SURVEYOR.survey(stream_of(text.encode()), "x")
+    survey = SURVEYOR.survey(stream_of(text.encode()), "x", within=within)
     assert lines_of([s.block for _, s in survey.sightings]) == lines_of(whole)
     counts = Counter({identity(s.block): s.count for _, s in survey.sightings})
     assert counts == Counter(identity(b) for b in whole)
@@ -304,6 +308,16 @@ def test_a_link_below_a_long_message_is_no_error_of_its_own(lines: int) -> None:
     whole = read_blocks(text, "x").blocks
     assert told([s.block for _, s in survey.sightings]) == told(list(whole))
     assert [len(b.frames) for b in whole] == [2]
+
+
+@pytest.mark.parametrize(("name", "sample"), ALL, ids=[name for name, _ in ALL])
+def test_every_sample_is_found_whole_deep_in_a_large_text(name: str, sample: str) -> None:
+    # Nothing else in it holds an anchor: what stands above a sample must not be found by luck.
+    idle = "2026-11-20T10:00:00:123+01:00 10060 I00000000: Session is idle\n" * 20
+    text = idle + GAP + sample + GAP + idle
+    survey = SURVEYOR.survey(stream_of(text.encode()), name, within=True)
+    whole = read_blocks(text, name).blocks
+    assert lines_of([s.block for _, s in survey.sightings]) == lines_of(list(whole))
 
 
 @pytest.mark.parametrize("between", [0, 1, 3, 6])

@@ -58,6 +58,22 @@ def climb(buffer: bytearray, line: int, count: int, floor: int) -> int:
     return line
 
 
+def lines_above(buffer: bytearray, hits: list[tuple[int, Anchor]], index: int, filled: int) -> int:
+    """How many lines above the line of a hit its island may begin: of a document the first hit is
+    often a word that other forms have on their first line, and one below it knows better."""
+    at, anchor = hits[index]
+    most, cap = anchor.above, min(filled, at + ABOVE)
+    stop = _NEXT.search(buffer, at, cap)
+    end = cap if stop is None else stop.start()
+    for number in range(index + 1, len(hits)):
+        other, following = hits[number]
+        if other >= end:
+            break
+        if following.above > most:
+            most = max(most, following.above - buffer.count(b"\n", at, other))
+    return most
+
+
 def beyond(hits: list[tuple[int, Anchor]], index: int, end: int) -> int | None:
     """The first hit from ``end`` on; ``None`` where one before it may go on in the next entry."""
     for number in range(index, len(hits)):

@@ -147,7 +147,8 @@ def _cut(
         top = top or floor
         before = b""
         if head(buffer, top, filled) is None:
-            top = islands.climb(buffer, top, hits[index][1].above, floor)
+            above = islands.lines_above(buffer, hits, index, filled)
+            top = islands.climb(buffer, top, above, floor)
             before = bytes(buffer[max(0, top - islands.BEFORE) : top])
         rest = REST.match(buffer, at, min(filled, top + islands.REACH))
         beyond = None if rest is None else islands.beyond(hits, index, rest.end())
