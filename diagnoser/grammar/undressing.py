@@ -5,6 +5,7 @@ Every line stays the line that it was, so that places below are right:
 - HTML (a saved page or mail): tags become blanks, entities the letters they stand for;
 - Markdown: fences, bold labels, and bullets or bars that nearly all lines begin with; the marks of
   quoted mail where the form itself does not know them;
+- the curved quotes that a word processor makes of those of JSON;
 - a cell of a CSV file, whose quotes are doubled;
 - a string of JSON, whose line feeds are escaped;
 - labels that stand directly behind a value, because a web form ate the line breaks.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from diagnoser.deferral import pattern
 from diagnoser.grammar.lexicon import BLANK, COLON, DASHES, Part, words
 from diagnoser.grammar.quotes import unquoted
+from diagnoser.grammar.typography import has_curved_structure, straighten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +61,8 @@ def undress(text: str) -> str:
     """``text`` without its dress; mostly ``text`` itself. Never raises; lines keep their number."""
     if len(text) > _LARGEST:
         return text
-    bare = _FENCE.sub(rf"\1{_RULE}", _without_html(text))
+    bare = straighten(text) if has_curved_structure(text) else text
+    bare = _FENCE.sub(rf"\1{_RULE}", _without_html(bare))
     bare = _without_bullets(_BOLD.sub(lambda m: m[1] or m[2], bare))
     if _CELL.search(bare) or _quoted().search(bare):
         bare = "\n".join(map(_without_cell, bare.split("\n")))
@@ -73,9 +76,7 @@ def plain(text: str) -> str:
     if len(text) > _LARGEST:
         return text
     seen = _INVISIBLE.sub("", text).split("\n")
-    bare = "\n".join(map(unquoted, seen)).replace("\u00a0", " ")
-    if '"' not in bare and "“" in bare:
-        bare = bare.replace("“", '"').replace("”", '"')
+    bare = straighten("\n".join(map(unquoted, seen)).replace("\u00a0", " "))
     return text if bare == text else bare
 
 
