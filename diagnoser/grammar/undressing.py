@@ -7,7 +7,7 @@ Every line stays the line that it was, so that places below are right:
   quoted mail where the form itself does not know them;
 - the curved quotes that a word processor makes of those of JSON;
 - a cell of a CSV file, whose quotes are doubled;
-- a string of JSON, whose line feeds are escaped;
+- a string of JSON, whose line feeds are escaped, also one that was cut off;
 - labels that stand directly behind a value, because a web form ate the line breaks.
 
 Only a text whose dress is plain to see is touched, and of what was undressed only a reading without
@@ -49,9 +49,11 @@ _CELL = pattern(r'\{\s{0,16}""[$\w]')
 # The fields of an error that is in no cell.
 _PLAIN = pattern(r'(?<!")\{"(?!")[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
-_CELL_EDGE = pattern(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
-_INSIDE = pattern(r'(?:[^"\\\n]|\\.)*+')
-_FEED = pattern(r"\\r?\\n|\\n")
+_CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
+_INSIDE = re.compile(r'(?:[^"\\\n]|\\.)*+')
+# Up to an escape that is not whole.
+_WHOLE_LETTERS = re.compile(r"(?:[^\\]|\\[^u]|\\u[0-9a-fA-F]{4})*+")
+_FEED = re.compile(r"\\r?\\n|\\n")
 _RULE = "-" * 24
 # What the eye does not see, and a blank that is none.
 _INVISIBLE = pattern("[\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a-\u202e]")
@@ -94,10 +96,11 @@ def _parts(text: str) -> Iterator[str]:
         inside = _INSIDE.match(text, quote + 1)
         end = inside.end() if inside else quote + 1
         at = end + 1
-        if text.startswith('"', end) and len(_FEED.findall(text, quote, end)) > 1:
+        if len(_FEED.findall(text, quote, end)) > 1:
+            is_closed = text.startswith('"', end)
             yield text[past:quote]
-            yield _said(text[quote : end + 1])
-            past = at
+            yield _said(text[quote:at]) if is_closed else _begun(text[quote:end])
+            past = at if is_closed else end + text.startswith("\\", end)
     yield text[past:]
 
 
@@ -107,6 +110,18 @@ def _said(literal: str) -> str:
     except ValueError:
         return literal
     return f" {_RULE} | {' '.join(str(said).split())} {_RULE} "
+
+
+def _begun(literal: str) -> str:
+    """What a string said before it was cut off. Its last word may be half of a number or a host,
+    and is left out, but for fields: those tell by themselves what of them is whole."""
+    whole = _WHOLE_LETTERS.match(literal.rstrip("\r"))
+    closed = f'{whole[0]}"' if whole else literal
+    if (said := _said(closed)) == closed:
+        return literal
+    before, _, word = said.removesuffix(f" {_RULE} ").rpartition(" ")
+    is_of_fields = word.startswith("{") or '":' in word
+    return f"{before} {word if is_of_fields else '…'}"
 
 
 def _without_html(text: str) -> str:
