@@ -9,7 +9,16 @@ from collections.abc import Callable
 
 import pytest
 from corpus import SAMPLES
-from test_grammar_wrapping import folded, hard, mailed, told, wrapped
+from test_grammar_wrapping import (
+    EVERY,
+    endpoints,
+    folded,
+    hard,
+    mailed,
+    stripped,
+    told,
+    wrapped,
+)
 
 from diagnoser.endpoints import derive, recognise
 from diagnoser.grammar import explain_absence, read_blocks
@@ -136,6 +145,47 @@ def test_a_sentence_that_goes_over_lines_is_recognised() -> None:
     )
     one, two = (read_blocks(text.format(gap, gap), "x").blocks[0] for gap in (" ", "\n"))
     assert [r.key for r in recognise(two)] == [r.key for r in recognise(one)] == ["dotnet-closed"]
+
+
+# Three lines with a blank one between may be three errors as well.
+SPACED = tuple(name for name in EVERY if name != "image-corrupted.txt")
+
+
+@pytest.mark.parametrize("name", SPACED)
+@pytest.mark.parametrize("is_wrapped_first", [True, False])
+def test_a_text_that_was_spaced_out_and_wrapped_loses_nothing_in_silence(
+    name: str, is_wrapped_first: bool
+) -> None:
+    text = (SAMPLES / name).read_text("utf-8")
+    whole = read_blocks(text, "x").blocks
+    for wrap in (hard, stripped, folded, mailed):
+        for width in (72, 76, 100):
+            one = wrapped(spaced(text), wrap, width)
+            other = spaced(wrapped(text, wrap, width))
+            reading = read_blocks(other if is_wrapped_first else one, "x")
+            # Without any block it is said why there is none.
+            is_said = not reading.blocks or bool(reading.faults or reading.skipped)
+            is_said = is_said or any(b.damage for b in reading.blocks)
+            chains = [[f.name for f in b.frames] for b in reading.blocks]
+            assert is_said or chains == [[f.name for f in b.frames] for b in whole], (wrap, width)
+            found = {(e.host, e.port) for b in reading.blocks for e in derive(b).endpoints}
+            assert found <= endpoints(text), (wrap, width)
+
+
+def test_places_are_those_of_a_text_that_was_spaced_out_and_then_wrapped() -> None:
+    text = wrapped(spaced((SAMPLES / "command-acrocmd.txt").read_text("utf-8")), mailed, 72)
+    (block,) = read_blocks(text, "x", first_line=11).blocks
+    lines = text.split("\n")
+    assert ["rror: 0x" in "".join(lines[f.at.line - 11 :][:5]) for f in block.frames] == [True] * 3
+    (address,) = [f for f in block.frames[1].fields if f.key == "address"]
+    assert "address" in lines[address.at.line - 11]
+
+
+def test_lines_that_stand_together_and_had_room_are_no_text_that_was_spaced_out() -> None:
+    block = "Error code: 307\n\nModule: 626\n\nMessage: refused\nby the host\n\nand more\n\nx"
+    assert close_up(block) is None
+    full = block.replace("refused", "refused by the host that everybody here asks for licences")
+    assert close_up(full) is not None
 
 
 def test_places_are_those_of_the_spaced_text() -> None:

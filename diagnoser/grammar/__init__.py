@@ -92,28 +92,42 @@ def read_blocks(
             reading = inner if _told_by(inner) > _told_by(reading) else reading
     # Blanks that were put in make lines longer than they were cut at.
     is_longer = len(bare) > len(text)
-    for unwrapped in _reshaped(text, bare, whole):
+    for unwrapped, is_surer in _reshaped(text, bare, whole):
         inner = _read(unwrapped, source, first_line)
         worth, least = _worth_of(inner), _worth_of(reading)
-        if not inner.faults and (worth > least or (is_longer and worth == least)):
+        is_chained = worth[0] == least[0] and worth[2] > least[2]
+        is_better = worth > least or (is_surer and is_chained)
+        if not inner.faults and (is_better or (worth == least and (is_longer or is_surer))):
             reading = inner
     return reading
 
 
-def _reshaped(text: str, bare: str, whole: Unwrapped) -> Iterator[Unwrapped]:
-    """What else the text may have been: wrapped when it was dressed already, or spaced out."""
+def _reshaped(text: str, bare: str, whole: Unwrapped) -> Iterator[tuple[Unwrapped, bool]]:
+    """What else the text may have been: wrapped when it was dressed already, or spaced out; and
+    whether words that a line break parted are whole or known only there."""
     if len(text) > _MOST_DRESSED:
         return
     if whole.text is not text:
         for reshape in (undress, unescape):
             if (other := reshape(whole.text)) is not whole.text:
-                yield replace(whole, text=other)
-    if (closed := close_up(bare)) is not None:
-        other, table = closed
-        inner = unwrap(other)
-        if inner.text is other and other.count("\n") < _PARAGRAPHS:
-            return
-        yield replace(inner, places=[table[line] for line in inner.places] or table)
+                yield replace(whole, text=other), False
+    for spaced in _spaced(text, bare, whole):
+        if (closed := close_up(spaced.text)) is not None:
+            other, table = closed
+            inner = unwrap(other)
+            if inner.text is other and other.count("\n") < _PARAGRAPHS:
+                continue
+            places = [spaced.places[line] for line in table] if spaced.places else table
+            is_surer = inner.text is not other or bool(inner.cuts)
+            yield replace(inner, places=[places[at] for at in inner.places] or places), is_surer
+
+
+def _spaced(text: str, bare: str, whole: Unwrapped) -> Iterator[Unwrapped]:
+    """What may be spaced out: lines that were wrapped before, or, put together, since."""
+    yield Unwrapped(bare)
+    joined = whole if bare is text else unwrap(bare)
+    if joined.text is not bare and not joined.cuts:
+        yield joined
 
 
 def _worth_of(reading: Reading) -> tuple[int, int, int]:
