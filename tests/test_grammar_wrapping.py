@@ -220,6 +220,8 @@ def test_what_was_not_wrapped_is_left_as_it_is(name: str) -> None:
         ("consul-en.txt", hard, 61),
         ("consul-en.txt", hard, 64),
         ("session-tls.log", hard, 95),
+        # At the very end of a link.
+        ("installer-common-error.log", hard, 73),
         # Inside a URL, its scheme, a host, or a name of a field.
         ("set-up-linux.log", hard, 66),
         ("set-up-linux.log", hard, 118),

@@ -31,10 +31,12 @@ NARROW, WIDE = 40, 250
 _LEAST = NARROW - 10
 # So many different lines of the greatest length are no accident; two, if no other line goes on.
 _SURE, _NEARLY = 3, 2
-_DIGITS = pattern(r"\d+")
-_WORD = pattern(r"\S*")
-_LAST = pattern(r"\S*\Z")
-_OPENS = pattern(r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x")
+_DIGITS = re.compile(r"\d+")
+_WORD = re.compile(r"\S*")
+_LAST = re.compile(r"\S*\Z")
+_OPENS = re.compile(
+    r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x|\d: MSIGEN:|CommonError: code:"
+)
 # A number that no mail client takes apart, and what follows.
 HALF = pattern(r"(?:0x|error:)[0-9a-fA-F]{0,15}\Z")
 _ZERO, _HEX = pattern(r"(?<![\w.])0\Z"), pattern(r"x[0-9a-fA-F]{1,16}\b")
