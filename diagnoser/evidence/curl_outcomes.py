@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from diagnoser.deferral import pattern
 from diagnoser.evidence.curl_statements import CurlStatements
 from diagnoser.evidence.curl_tls import is_refused
+from diagnoser.evidence.gnutls import condition_of
 from diagnoser.evidence.numbers import FailureNumber, reason_failure, system_failure
 from diagnoser.model import Condition, Direction, Stage, StageResult, TlsFacts, TrustStore
 from diagnoser.tls_numbers import CLIENT_REFUSALS, PROTOCOL_VERSION
@@ -59,15 +60,21 @@ class _End:
 
 
 def stages_of(
-    said: CurlStatements, tls: TlsFacts | None, *, proxy: str | None, only_six: bool = False
+    said: CurlStatements,
+    tls: TlsFacts | None,
+    *,
+    proxy: str | None,
+    only_six: bool = False,
+    is_inside: bool = False,
 ) -> tuple[StageResult, ...]:
     """All stages of a run in order, each with what the text shows of it. ``only_six``: the command
-    asked for IPv6 alone."""
+    asked for IPv6 alone; ``is_inside``: it ended in TLS, which was spoken inside of the tunnel if
+    there was a proxy."""
     ended: list[StageResult] = []
     ends = (
         (Stage.RESOLVE, _resolved(said)),
         (Stage.CONNECT, _connected(said, only_six=only_six)),
-        (Stage.TUNNEL, _tunnelled(said, proxy)),
+        (Stage.TUNNEL, _tunnelled(said, proxy, is_inside=is_inside)),
         (Stage.HANDSHAKE, _handshake(said, tls)),
         (Stage.VERIFY, _verified(said, tls)),
     )
@@ -94,7 +101,7 @@ def _resolved(said: CurlStatements) -> _End:
 
 
 def _connected(said: CurlStatements, *, only_six: bool) -> _End:
-    if said.connected is not None or said.tunnel is not None:
+    if said.connected is not None or said.tunnel is not None or said.socks is not None:
         return _End(Condition.MET, "")
     rows = [system_number(reason) for _, _, reason in said.attempts if reason is not None]
     if said.code in (_TIMED_OUT, _NO_CONNECTION):
@@ -123,16 +130,19 @@ def _untold(said: CurlStatements) -> str:
     return "the text was cut" if said.code is None else f"curl {said.code}, reason not told"
 
 
-def _tunnelled(said: CurlStatements, proxy: str | None) -> _End:
+def _tunnelled(said: CurlStatements, proxy: str | None, *, is_inside: bool) -> _End:
     if proxy is None and said.tunnel is None:
         return _End(Condition.MET, "no proxy")
     status = said.tunnel_status
+    if said.socks is not None:
+        told = f"the SOCKS proxy answered {said.socks}"
+        return _End(Condition.TUNNEL_REFUSED, told, said.socks)
     told = f"{proxy or 'the proxy'} answered {status}"
     if status == 407:
         return _End(Condition.PROXY_AUTHENTICATION_REQUIRED, told, status)
     if said.is_tunnel_refused:
         return _End(Condition.TUNNEL_REFUSED, told, status)
-    if status is None and not (said.hello or said.version):
+    if status is None and not (said.hello or said.version or is_inside):
         return _End(Condition.UNCLASSIFIED, "the answer of the proxy is not in the text", said.code)
     return _End(Condition.MET, f"through {proxy}")
 
@@ -179,6 +189,8 @@ def _cut(said: CurlStatements) -> _End:
         row = system_failure(int(numbered[1])) or row
     if row is not None:
         return _End(row.condition, row.name, row.number)
+    if said.gnutls is not None:
+        return _End(condition_of(said.gnutls), f"GnuTLS: {said.gnutls}", said.code)
     if "SSL_ERROR_SYSCALL" in said.text or "failed to receive handshake" in said.text:
         # Without an errno: the peer ended the stream.
         return _End(Condition.CONNECTION_CLOSED, f"curl {said.code}", said.code)

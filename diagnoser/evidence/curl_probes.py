@@ -8,9 +8,11 @@ machine's opinion only where the text shows that its own roots were asked.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from diagnoser import catalog
 from diagnoser.evidence.curl_commands import Command, read_command
 from diagnoser.evidence.curl_outcomes import stages_of, system_number
 from diagnoser.evidence.curl_statements import CurlStatements, read_curl
@@ -29,6 +31,8 @@ from diagnoser.model import (
 )
 
 _HTTPS = 443
+_NOTED = re.compile(r"^\* ", re.MULTILINE)
+_NOT_NAMED = "not named"
 # Numbers of curl that a handshake ends with.
 _OF_TLS = frozenset({28, 35, 51, 60, 77})
 # Where systems keep the roots that curl takes without being told to.
@@ -65,6 +69,9 @@ def probe_of(run: str, above: str, source: str, written: datetime) -> ProbeResul
     target = _target(said, command)
     if target is None or not _tells(said) or _is_plain(said, command):
         return None
+    if given is None and not _NOTED.search(run) and not catalog.in_domain(target.host):
+        # The failure alone, of anybody's script.
+        return None
     if given is not None and given.is_parallel:
         # Lines of transfers at the same time do not tell whose they are.
         return None
@@ -77,11 +84,17 @@ def probe_of(run: str, above: str, source: str, written: datetime) -> ProbeResul
         shown=given is not None and given.shows_certificate,
         narrowed_by=given.narrowed_by if given else None,
     )
-    speaks_tls = said.has_tls_proxy or (command is not None and command.has_tls_proxy)
+    speaks_tls = said.has_tls_proxy or (given is not None and given.has_tls_proxy)
     if said.tunnel is None and target.proxy is not None and speaks_tls:
         # It did not get past the proxy's own certificate.
         said, tls = without_tls(said), None
-    stages = stages_of(said, tls, proxy=target.proxy, only_six=given is not None and given.only_six)
+    stages = stages_of(
+        said,
+        tls,
+        proxy=target.proxy,
+        only_six=given is not None and given.only_six,
+        is_inside=said.connected is None and tls is not None,
+    )
     connected = stages[tuple(Stage).index(Stage.CONNECT)].condition
     at, assumed = _time(said, written)
     return ProbeResult(
@@ -120,12 +133,14 @@ def _target(said: CurlStatements, command: Command | None) -> _Target | None:
         host, port, told = command.host, command.port, "command"
     if said.tunnel is not None:
         (host, port), told = said.tunnel, "CONNECT request"
-        proxy = proxy or (_place(*said.connected) if said.connected else "not named")
+        proxy = proxy or (_place(*said.connected) if said.connected else _NOT_NAMED)
     elif said.unresolved == "proxy" and not is_named:
         return None
     elif proxy is None and is_named and not is_led and said.host and said.host != host:
         # Whom it went to is not whom it asked for: a proxy that the command does not name.
         proxy = _place(said.host, said.port)
+    if proxy is None and (said.is_proxys or said.unresolved == "proxy"):
+        proxy = _NOT_NAMED
     if host is None or not (is_literal(host) or is_name(host)):
         return None
     server_name = None if is_literal(host) else host

@@ -3,9 +3,9 @@
 Lines of curl itself begin with ``* ``, what was sent with ``> ``, what came with ``< ``; behind a
 progress meter they stand in the middle of a line. The numbers decide: curl's own (``curl: (60)``),
 OpenSSL's, those of an alert (level times 256 plus AlertDescription), Schannel's (``0x80090325``).
-Words are read only where curl prints the sentence of a number in place of it: strerror's, and
-OpenSSL's of a verify code. Wordings: curl 7.19 to 8.15, with OpenSSL, LibreSSL and Schannel; with
-GnuTLS the end of the handshake is not known.
+Words are read only where curl prints the sentence of a number in place of it: strerror's, OpenSSL's
+of a verify code, and GnuTLS' of an alert. Wordings: curl 7.19 to 8.15, with OpenSSL, LibreSSL,
+Schannel and GnuTLS.
 """
 
 from __future__ import annotations
@@ -52,9 +52,19 @@ _ASKED_FOR = pattern(
     rf"|About to connect\(\) to {_HOST.replace('<host>', '<old>')} port (?P<number>\d{{1,5}}))",
     re.MULTILINE,
 )
-_UNRESOLVED = pattern(rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}")
-_TUNNEL = pattern(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
-_TUNNEL_ENDED = pattern(
+_UNRESOLVED = re.compile(
+    rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}"
+)
+# SOCKS5 replies (RFC 1928 section 6), and those of SOCKS4 from 90 on.
+_SOCKS = re.compile(
+    rf"(?:[Cc]an't|cannot) complete SOCKS[45]a? connection to {_HOST} \((?P<reply>\d{{1,3}})\)"
+)
+_SPOKEN_TO = re.compile(rf" in connection to {_HOST}:(?P<port>\d{{1,5}})\b")
+_GNUTLS = re.compile(
+    r"gnutls_handshake\(\) failed: (?P<sentence>[^\n]{1,120}?)[ \t]*$", re.MULTILINE
+)
+_TUNNEL = re.compile(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
+_TUNNEL_ENDED = re.compile(
     r"(?:CONNECT tunnel (?:failed|established), response|Received HTTP code) (?P<code>\d{3})\b"
 )
 _PROXY_SET = pattern(
@@ -69,8 +79,8 @@ _REQUEST = pattern(
     r"^Host: (?P<host>[^\s:]{1,255}|\[[0-9A-Fa-f:]{2,45}\])(?::(?P<port>\d{1,5}))?[ \t]*$",
     re.MULTILINE,
 )
-_SESSION = pattern(
-    r"^\* SSL connection using (?P<version>TLSv1(?:\.\d)?|SSLv3)(?=[ \n])"
+_SESSION = re.compile(
+    r"^\* SSL connection using (?P<version>TLSv?1(?:\.\d)?|SSLv3)(?=[ \n])"
     r"(?: / (?P<cipher>[\w-]{1,60}))?",
     re.MULTILINE,
 )
@@ -87,14 +97,22 @@ _MATCHED = pattern(
     r"^\* +subjectAltName: [^\n]{0,300}?match(?:ed|es) (?:cert's )?\"?(?P<name>[\w.*-]{1,253})\"?",
     re.MULTILINE,
 )
-_PROBLEM = pattern(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
-_RESULT = pattern(r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)")
-_ACCEPTED = pattern(r"^\* +SSL certificate (?:verify ok\.|verified via )", re.MULTILINE)
-_OTHER_NAME = pattern(r"no alternative certificate subject name matches|does not match target host")
-_CODE = pattern(r"\berror:([0-9A-Fa-f]{8}):")
-_WINDOWS = pattern(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
-_ROOTS = pattern(
-    r"^\* +(?:(?:CAfile|CApath): |schannel: added \d{1,6} certificate\(s\) from CA file )"
+_PROBLEM = re.compile(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
+_RESULT = re.compile(
+    r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)"
+)
+_ACCEPTED = re.compile(
+    r"^\* +(?:SSL certificate (?:verify ok\.|verified via )|server certificate verification OK)",
+    re.MULTILINE,
+)
+_OTHER_NAME = re.compile(
+    r"no alternative certificate subject name matches|does not match target host"
+)
+_CODE = re.compile(r"\berror:([0-9A-Fa-f]{8}):")
+_WINDOWS = re.compile(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
+_ROOTS = re.compile(
+    r"^\* +(?:(?:CAfile|CApath): |schannel: added \d{1,6} certificate\(s\) from CA file "
+    r"|found \d{1,6} certificates in )"
     r"(?P<path>[^\n]{1,300}?)[ \t]*$",
     re.MULTILINE,
 )
@@ -108,6 +126,7 @@ _WAITED = pattern(
 )
 _KEYED = pattern(rf"; (?=(?:{KEYS}|\d[\d.]{{3,40}})=)")
 _CERTIFICATE_REQUEST, _CERTIFICATE, _LEVEL = 13, 11, 256
+_OF_PROXY = frozenset({5, 97})
 # Of the command, of this curl or of its machine (libcurl-errors(3)): they end a run at any stage.
 _OF_NO_STAGE = frozenset({1, 2, 3, 4, 26, 27, 37, 41, 42, 43, 45, 48, 53, 54, 66, 81})
 
@@ -119,14 +138,14 @@ class CurlStatements:
     ``attempts`` are (address, port, what strerror says of it, or ``None`` where none failed);
     ``alerts`` are (``IN`` or ``OUT``, AlertDescription). ``led`` is the host that ``--connect-to``
     put in place of the one of the URL, and ``is_led`` says that the command chose where the
-    connection goes; ``unresolved`` is ``host`` or ``proxy``; ``waited`` milliseconds. What is told
-    of TLS is the server's: a proxy that is spoken to in TLS has a handshake of its own before
-    (``has_tls_proxy``).
+    connection goes; ``unresolved`` is ``host`` or ``proxy``; ``socks`` is the reply of a SOCKS
+    proxy; ``waited`` milliseconds. What is told of TLS is the server's: a proxy that is spoken to
+    in TLS has a handshake of its own before (``has_tls_proxy``).
 
     ``hello``, ``certified`` and ``asked`` are messages of the handshake: a ClientHello was sent, a
     Certificate and a CertificateRequest came. ``matched`` is the dNSName that fits; ``verify`` the
-    verify code, if it is told, with its text; ``windows`` a status of Schannel. ``code`` and
-    ``text`` are those of ``curl: (code) text``.
+    verify code, if it is told, with its text; ``windows`` a status of Schannel, ``gnutls`` what
+    GnuTLS says of a failed handshake. ``code`` and ``text`` are those of ``curl: (code) text``.
     """
 
     host: str | None
@@ -138,6 +157,7 @@ class CurlStatements:
     unresolved: str | None
     tunnel: tuple[str, int] | None
     tunnel_status: int | None
+    socks: int | None
     proxy: str | None
     has_tls_proxy: bool
     code: int | None
@@ -159,6 +179,7 @@ class CurlStatements:
     alerts: tuple[tuple[str, int], ...]
     codes: tuple[OpensslCode, ...]
     windows: int | None
+    gnutls: str | None
     roots: tuple[str, ...]
     is_schannel: bool
     server_time: datetime | None
@@ -172,6 +193,11 @@ class CurlStatements:
     def is_tunnel_refused(self) -> bool:
         """The proxy answered the CONNECT request, and opened nothing."""
         return self.tunnel_status is not None and not 200 <= self.tunnel_status < 300
+
+    @property
+    def is_proxys(self) -> bool:
+        """A proxy ended the run, whether it is named or not."""
+        return self.is_tunnel_refused or self.socks is not None or self.code in _OF_PROXY
 
 
 def read_curl(text: str) -> CurlStatements:
@@ -195,6 +221,9 @@ def read_curl(text: str) -> CurlStatements:
     proxy = proxied["url"] if proxied and proxied["url"] != "*" else None
     if proxy is None and unreached is not None:
         proxy = unreached["proxy"]
+    if proxy is None and unresolved is not None and unresolved["what"] == "proxy":
+        proxy = unresolved["host"].rstrip(".:")
+    socks, gnutls = _SOCKS.search(text), _GNUTLS.search(inner)
     return CurlStatements(
         host=host,
         port=port,
@@ -207,6 +236,7 @@ def read_curl(text: str) -> CurlStatements:
         unresolved=unresolved["what"] if unresolved else None,
         tunnel=_pair(tunnel["host"]) if tunnel else None,
         tunnel_status=int(status["code"]) if status else None,
+        socks=int(socks["reply"]) if socks else None,
         proxy=without_login(proxy) if proxy else None,
         has_tls_proxy=(proxy or "").startswith("https:") or "* Proxy certificate:" in text,
         code=code,
@@ -215,7 +245,7 @@ def read_curl(text: str) -> CurlStatements:
         hello=("OUT", 1) in handshakes or "schannel: SSL/TLS connection with" in text,
         certified=("IN", _CERTIFICATE) in handshakes,
         asked=("IN", _CERTIFICATE_REQUEST) in handshakes,
-        version=session["version"] if session else None,
+        version=session["version"].replace("TLS1", "TLSv1") if session else None,
         cipher=session["cipher"] if session else None,
         subject=_name(facts.get("subject")),
         issuer=_name(facts.get("issuer")),
@@ -228,6 +258,7 @@ def read_curl(text: str) -> CurlStatements:
         alerts=tuple((way, number % _LEVEL) for way, kind, number in messages if kind == "alert"),
         codes=tuple(c for m in _some(_CODE, inner) if (c := decode_openssl(m[1])) is not None),
         windows=int(windows[1], 16) if windows else None,
+        gnutls=gnutls["sentence"] if gnutls else None,
         roots=tuple(m["path"] for m in _some(_ROOTS, inner)),
         is_schannel="schannel" in text.lower(),
         server_time=_moment(date[1] if date else None),
@@ -249,6 +280,10 @@ def _target(text: str) -> tuple[str | None, int | None]:
         named, number = found["host"].rstrip(".:"), None
     elif (found := _CONNECTED.search(text)) is not None and found["name"] != "(nil)":
         named, number = found["name"], found["port"] or found["inner"]
+    elif (found := _SPOKEN_TO.search(text)) is not None:
+        named, number = found["host"], found["port"]
+    elif (found := _SOCKS.search(text)) is not None and found["host"][0].isalpha():
+        named, number = found["host"].rstrip(".:"), None
     elif (found := _REQUEST.search(text)) is not None:
         named, number = found["host"], found["port"]
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diagnoser.evidence.curl_statements import CurlStatements
+from diagnoser.evidence.gnutls import received_alert
 from diagnoser.evidence.numbers import verify_code, verify_code_of
 from diagnoser.model import (
     Aftermath,
@@ -35,6 +36,8 @@ _WINDOWS_REFUSALS = {
 _HOSTNAME_MISMATCH = 62
 # CURLE_PEER_FAILED_VERIFICATION, and its number until 7.62.
 _NOT_VERIFIED = frozenset({51, 60})
+# These end a handshake that had begun, also where no line before them says so.
+_ENDS_HANDSHAKE = frozenset({35, *_NOT_VERIFIED})
 _CLOSE_NOTIFY = 0
 
 
@@ -46,7 +49,8 @@ def tls_of(
     ``own_roots``: the roots that verified are, or may be, the command's choice; ``shown``: the
     command presents a client certificate.
     """
-    if said.connected is None or said.is_tunnel_refused:
+    is_told = said.connected is not None or said.code in _ENDS_HANDSHAKE
+    if not is_told or said.is_tunnel_refused or said.socks is not None:
         return None
     store = TrustStore.UNKNOWN if own_roots else TrustStore.SYSTEM
     code, alert, is_finished = _verify_code(said), _alert(said), said.version is not None
@@ -78,6 +82,7 @@ def without_tls(said: CurlStatements) -> CurlStatements:
         alerts=(),
         codes=(),
         windows=None,
+        gnutls=None,
     )
 
 
@@ -92,6 +97,8 @@ def _is_asked(said: CurlStatements) -> bool | None:
 def _alert(said: CurlStatements) -> Alert | None:
     received = [n for way, n in said.alerts if way == "IN" and n != _CLOSE_NOTIFY]
     received += [c.alert for c in said.codes if c.alert]
+    if (told := received_alert(said.gnutls)) is not None:
+        received.append(told)
     if received:
         return Alert(2, received[0], alert_name(received[0]), Direction.RECEIVED)
     sent = [n for way, n in said.alerts if way == "OUT" and n != _CLOSE_NOTIFY]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from diagnoser.deferral import pattern
+from diagnoser.catalog import in_domain
 from diagnoser.evidence.curl_commands import asks
 from diagnoser.evidence.pastes import JOINT, tidy
 
@@ -27,9 +27,15 @@ _SAYS = (
     r"|Established connection to |(?:Could not|Couldn't) resolve (?:host|proxy)"
     r"|connect to \S{1,60} port \d{1,5} |CONNECT tunnel |About to connect\(\) to )"
 )
-_EVIDENT = pattern(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
-_ENDED = pattern(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
-_CONTINUED = pattern(rf"(?<=[ \t]){JOINT}")
+_EVIDENT = re.compile(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
+_ENDED = re.compile(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
+# A failure that says itself whom it is about.
+_NAMING = re.compile(
+    r"^curl: \(\d{1,3}\) [^\n]{0,200}?(?:Failed to connect to|resolve host:?|in connection to"
+    r"|SOCKS5 connection to) '?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252})",
+    re.MULTILINE,
+)
+_CONTINUED = re.compile(rf"(?<=[ \t]){JOINT}")
 # Before a line of curl's: the progress meter, times (--trace-time), numbers of transfers.
 _BEFORE = pattern(
     r"^(?:[ \t]*\d[\d \t.kMGT:%\-]{20,160}(?=\*|curl: \()"
@@ -47,10 +53,15 @@ _OVER = pattern(
 
 
 def is_curl(text: str) -> bool:
-    """Whether ``text`` holds output of curl that says whom it is about; a command alone is none."""
+    """Whether ``text`` holds output of curl that says whom it is about; a command alone is none.
+
+    Without its command, a failure is about an endpoint only if it names a host of Acronis.
+    """
     if _EVIDENT.search(text) is not None:
         return True
-    return _ENDED.search(text) is not None and asks(text)
+    if _ENDED.search(text) is None:
+        return False
+    return asks(text) or any(in_domain(m["host"]) for m in _NAMING.finditer(text))
 
 
 def read_curls(text: str, source: str, at: datetime) -> tuple[ProbeResult, ...]:
@@ -80,17 +91,19 @@ def _runs(text: str) -> list[tuple[str, str]]:
     several URLs, or be led on by an answer."""
     found: list[list[str]] = [[]]
     above = [""]
-    begun = over = False
+    begun = over = ended = False
     given = ""
     for whole in text.split("\n"):
         line = whole[:_LONGEST_LINE].lstrip(" \t")
         command = line[:1] not in "*<{}" and asks(line)
-        if (command and begun) or (over and _BEGINS.match(line)):
+        ends = line.startswith("curl: (")
+        if (command and begun) or (over and _BEGINS.match(line)) or (ends and ended):
             found.append([])
             above.append("" if command else given)
-            begun = over = False
+            begun = over = ended = False
         given = line if command else given
-        begun = begun or command or line.startswith(("* ", "curl: ("))
+        begun = begun or command or ends or line.startswith("* ")
+        ended = ended or ends
         over = over or _OVER.match(line) is not None
         found[-1].append(line)
     return [("\n".join(lines), line) for lines, line in zip(found, above, strict=True)]

@@ -15,8 +15,9 @@ from diagnoser.model import (
 )
 from diagnoser.reasoning import by_condition, case_rule, fact, met_facts, probe_rule, unprobed
 
-# Squid 5 answers 500 where the name cannot be resolved, older ones 503 (measured).
-_OWN_FAILURES = (500, 502, 503, 504)
+# Squid 5 answers 500 where the name cannot be resolved, older ones 503 (measured). Of SOCKS: no
+# network, no host, refused there, TTL expired, and failures of any kind (RFC 1928 section 6).
+_OWN_FAILURES = (500, 502, 503, 504, 1, 3, 4, 5, 6, 91)
 # What an agent that does not know of the proxy would report.
 _NO_WAY_OUT = (
     "port-closed",
@@ -68,9 +69,9 @@ def proxy_refused(probe: ProbeResult) -> Finding:
     """The proxy answers, and refuses to open a tunnel to this host or port.
 
     Decided by: a status other than 2xx and 407 to CONNECT (RFC 9110 section 9.3.6), no answer, or
-    one that is no HTTP. Many proxies allow CONNECT to port 443 only, so that 8443 and 44445 fail
-    while 443 works. Suspected with 500 and 502 to 504, where the proxy got no further
-    itself.
+    one that is no HTTP; of a SOCKS proxy any reply but success. Many proxies allow CONNECT to port
+    443 only, so that 8443 and 44445 fail while 443 works. Suspected with 500 and 502 to 504, and
+    with such replies of SOCKS, where the proxy got no further itself.
     Not to be confused with: a missing login, ``proxy-authentication-required``.
     """
     if found := _without_proxy(probe):
