@@ -15,7 +15,7 @@ from test_reports import CLOSED
 from diagnoser.cli.options import Settings
 from diagnoser.cli.session import prepare
 from diagnoser.model import Lookup
-from diagnoser.reports.wording import command
+from diagnoser.reports.repeats import command
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from diagnoser.model import (
     Location,
     Report,
     Skipped,
+    Transport,
     Vantage,
 )
 from diagnoser.reports import FORMATS, render
@@ -338,3 +339,19 @@ def test_a_fault_of_the_network_beside_another_cause_is_told() -> None:
     assert "a fault of the network was seen (Port closed)" in shown["summary"]
     healthy = judge(make_case({"like": "genuine", **found}))
     assert "fault of the network" not in render(report(healthy), "text", "en")
+
+
+@pytest.mark.parametrize(
+    ("system", "shown"),
+    [
+        ("Windows 2022", "Test-NetConnection 203.0.113.4 -Port 9877"),
+        ("Linux 6.1", "nc -vz 203.0.113.4 9877"),
+        ("Darwin 25.0", "nc -vz 203.0.113.4 9877"),
+    ],
+)
+def test_a_port_without_tls_is_tested_with_what_the_system_has(system: str, shown: str) -> None:
+    case = make_case(CLOSED)
+    plain = replace(case.endpoints[0], host="203.0.113.4", port=9877, transport=Transport.TCP)
+    diagnosis = judge(replace(case, endpoints=(plain,), probes=()))
+    made = replace(report(diagnosis), vantage=Vantage("m", system, "t"))
+    assert tell(diagnosis, made, words_for("en")).reproduce == (shown,)

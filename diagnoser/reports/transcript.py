@@ -32,7 +32,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
-from diagnoser.reports.wording import command
+from diagnoser.reports.repeats import command
 
 _THREAD = "4007000000000000"
 # errno of Linux and what strerror says of it.

@@ -10,23 +10,19 @@ from diagnoser import catalog
 from diagnoser.catalog import Words
 from diagnoser.model import (
     ASSUMED,
-    Address,
-    AddressResult,
     Category,
-    Condition,
     Diagnosis,
     Endpoint,
     Evidence,
     Origin,
-    ProbeResult,
     Report,
     Standing,
-    Transport,
     Verdict,
 )
 from diagnoser.reports.phrasing import code_and_title, role_word, valued
 from diagnoser.reports.remarks import remarks
-from diagnoser.reports.unnamed import begin_sentence, is_named, name_unnamed, target_of
+from diagnoser.reports.repeats import repeat_by_hand
+from diagnoser.reports.unnamed import begin_sentence, is_named, name_unnamed
 from diagnoser.rules import UNEXPLAINED
 
 _ABOUT_ENDPOINT = ("host", "port", "endpoint")
@@ -55,7 +51,7 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
     """The words for one diagnosis."""
     cause = diagnosis.cause
     if several := _undecided_between(diagnosis):
-        return _several(several, diagnosis, words)
+        return _several(several, diagnosis, report, words)
     verdict = cause or next(v for v in diagnosis.verdicts if v.rule == UNEXPLAINED)
     told = words.causes[verdict.rule]
     # What was seen was seen; that its endpoint is assumed, a remark says.
@@ -74,7 +70,7 @@ def tell(diagnosis: Diagnosis, report: Report, words: Words) -> Wording:
             *(() if applies and cause is not None else _permission(diagnosis, words)),
             *_remedy((*first, *told.remedy), facts, diagnosis, words),
         ),
-        reproduce=_commands(diagnosis),
+        reproduce=repeat_by_hand(diagnosis, report.vantage),
     )
 
 
@@ -89,11 +85,6 @@ def _remedy(
     if diagnosis.case.endpoints and not any(map(is_named, diagnosis.case.endpoints)):
         steps = (words.phrases["unnamed_remedy"], *general)
     return tuple(_fill(step, facts) for step in steps)
-
-
-def _commands(diagnosis: Diagnosis) -> tuple[str, ...]:
-    probes = {p.endpoint.key: p for p in diagnosis.case.probes}
-    return tuple(command(e, probes.get(e.key)) for e in diagnosis.case.endpoints)
 
 
 def _recipe(verdict: Verdict, words: Words) -> tuple[str, ...]:
@@ -127,21 +118,28 @@ def _tells_unopened(verdict: Verdict) -> bool:
     return suspected and any(e.fact == "unopened" for e in verdict.finding.evidence)
 
 
-def _several(causes: tuple[str, ...], diagnosis: Diagnosis, words: Words) -> Wording:
+def _several(
+    causes: tuple[str, ...], diagnosis: Diagnosis, report: Report, words: Words
+) -> Wording:
     titles = words.phrases["list_sign"].join(words.causes[c].title for c in causes)
     if probe := next((p for p in diagnosis.case.probes if p.is_unopened), None):
-        return _several_ways(causes, titles, probe.endpoint, diagnosis, words)
+        return _several_ways(causes, titles, probe.endpoint, diagnosis, report, words)
     return Wording(
         title=words.phrases["several"],
         summary=words.phrases["several_summary"].format(causes=titles),
         remedy=(_next_test(diagnosis, words),),
-        reproduce=_commands(diagnosis),
+        reproduce=repeat_by_hand(diagnosis, report.vantage),
         candidates=causes,
     )
 
 
 def _several_ways(
-    causes: tuple[str, ...], titles: str, at: Endpoint, diagnosis: Diagnosis, words: Words
+    causes: tuple[str, ...],
+    titles: str,
+    at: Endpoint,
+    diagnosis: Diagnosis,
+    report: Report,
+    words: Words,
 ) -> Wording:
     """The wording of a connection of which only is told that it did not open."""
     facts = {"host": at.host, "port": str(at.port), "endpoint": str(at), "causes": titles}
@@ -150,7 +148,7 @@ def _several_ways(
         title=words.phrases["unopened"],
         summary=words.phrases["sentence_sign"].join((summary, *remarks(diagnosis, words))),
         remedy=_remedy(words.causes[causes[0]].remedy, facts, diagnosis, words),
-        reproduce=_commands(diagnosis),
+        reproduce=repeat_by_hand(diagnosis, report.vantage),
         candidates=causes,
     )
 
@@ -192,41 +190,6 @@ def standing_of(diagnosis: Diagnosis) -> Standing:
     """The standing of the case: that of its cause, else undecided."""
     cause = diagnosis.cause
     return cause.finding.standing if cause else Standing.UNDECIDED
-
-
-def command(endpoint: Endpoint, probe: ProbeResult | None = None) -> str:
-    """The command that repeats the probe of one endpoint by hand (KB 70285).
-
-    With ``probe``, where that went: the user may have led the connection elsewhere.
-    """
-    led = None if probe is None else _led_to(probe)
-    target = shlex.quote(
-        target_of(endpoint) if led is None else str(Address(led.address, led.port))
-    )
-    if endpoint.transport is Transport.TCP:
-        host, port = (endpoint.host, endpoint.port) if led is None else (led.address, led.port)
-        return f"nc -vz {shlex.quote(host)} {port}"
-    parts = ["openssl s_client -showcerts -connect", target]
-    if endpoint.server_name is not None:
-        parts += ["-servername", shlex.quote(endpoint.server_name)]
-    if endpoint.client_certificate:
-        parts += ["-cert", "AGENT.crt"]
-    return " ".join(parts)
-
-
-def _led_to(probe: ProbeResult) -> AddressResult | None:
-    """The address that ``--connect-to`` gave in place of the host's own; ``None`` for none.
-
-    What was not looked up was led there, unless the host is an address itself.
-    """
-    if probe.origin is not Origin.LIVE or probe.proxy is not None or probe.lookup is not None:
-        return None
-    endpoint = probe.endpoint
-    met = [a for a in probe.addresses if a.condition is Condition.MET] or probe.addresses
-    chosen = next(iter(met), None)
-    if chosen is None or (chosen.address, chosen.port) == (endpoint.host, endpoint.port):
-        return None
-    return chosen
 
 
 def fact_label(evidence: Evidence, words: Words) -> str:
