@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diagnoser import evidence, probing
 from diagnoser.cli.greeting import greet
 from diagnoser.cli.misreadings import explain_nothing
+from diagnoser.cli.observing import Observed
 from diagnoser.cli.scopes import Scope
 from diagnoser.cli.sweeping import Sweep
 from diagnoser.diagnosis import open_case
@@ -20,22 +19,15 @@ from diagnoser.errors import BlockSyntaxError, DiagnoserError, ExitStatus, Input
 from diagnoser.evidence import (
     HEAD,
     RENDERED,
-    Check,
     Collected,
     Kind,
     detect,
     drop_secrets,
     explain_emptiness,
-    is_curl,
-    is_transcript,
-    read_checks,
-    read_curls,
-    read_report,
-    read_transcripts,
-    read_unopened,
 )
 from diagnoser.grammar import Reading, read_blocks
-from diagnoser.model import Case, ErrorBlock, Evidence, ProbeResult, Sighting, Skipped
+from diagnoser.model import ErrorBlock, Evidence, Sighting, Skipped
+from diagnoser.reading.archives import is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.signatures import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream
@@ -53,7 +45,6 @@ from diagnoser.scanning import (
 
 # What the user names and is no larger is read as a whole, as if it had been pasted.
 _SMALL = 1 << 20
-_NO_TLS = "output of curl that tells of no connection with TLS, or of several at once"
 _MOST_SETTINGS = 12
 
 
@@ -71,21 +62,10 @@ class Gathering:
         self.skipped: list[Skipped] = []
         self._settings: dict[str, list[Evidence]] = {}
         self.faults: list[DiagnoserError] = []
-        self._probes: list[ProbeResult] = []
-        self._checks: list[Check] = []
-        self._cases: list[Case] = []
-        self._captures: list[tuple[str, bytes | None]] = []
-        self._ca_file = ca_file
+        self._observed = Observed(ca_file)
         self._language = language
         self._scope = scope or Scope()
         self.interrupted = False
-        self._loaded: probing.Trust | None = None
-
-    @property
-    def _trust(self) -> probing.Trust:
-        if self._loaded is None:
-            self._loaded = probing.Trust.load(self._ca_file)
-        return self._loaded
 
     @property
     def blocks(self) -> list[ErrorBlock]:
@@ -124,7 +104,7 @@ class Gathering:
                 head = read_file(Path(path), HEAD).data
                 if detect(head) is Kind.CAPTURE:
                     # Read when the errors are known, and as a stream: captures are large.
-                    self._captures.append((path, None))
+                    self._observed.keep_capture(path)
                 elif is_packed(head) or _unpacks_itself(path, head):
                     self._scan(path, quiet=quiet)
                 else:
@@ -155,10 +135,7 @@ class Gathering:
             )
 
     def _size(self) -> int:
-        everything: tuple[Sized, ...] = (
-            self.sightings, self._probes, self._checks, self._captures, self._cases, self.faults,
-        )  # fmt: skip
-        return sum(len(some) for some in everything)
+        return len(self.sightings) + len(self.faults) + len(self._observed)
 
     def _take(self, found: Survey | Skipped | Leftover, path: str) -> None:
         if isinstance(found, Skipped):
@@ -180,7 +157,7 @@ class Gathering:
         if found.data is not None:
             source = Input(found.name, found.data)
         elif detect(read_file(Path(found.name), HEAD).data) is Kind.CAPTURE:
-            self._captures.append((found.name, None))
+            self._observed.keep_capture(found.name)
             return
         else:
             source = read_file(Path(found.name))
@@ -188,32 +165,14 @@ class Gathering:
 
     def collected(self) -> Collected:
         """The evidence of all inputs; captures are searched for the endpoints of the errors."""
-        wanted = [e for b in self.blocks for e in open_case(b).endpoints] if self._captures else []
-        for path, data in self._captures:
-            try:
-                if data is not None:
-                    found = evidence.read_capture(io.BytesIO(data), path, self._trust, wanted)
+        if self._observed.has_captures:
+            wanted = [e for b in self.blocks for e in open_case(b).endpoints]
+            for left in self._observed.read_captures(wanted, alone=not self.sightings):
+                if isinstance(left, Skipped):
+                    self.skipped.append(left)
                 else:
-                    with Path(path).open("rb") as stream:
-                        found = evidence.read_capture(stream, path, self._trust, wanted)
-            except InputError as error:
-                self.faults.append(error)
-            except OSError as error:
-                self.faults.append(InputError(f"{path}: cannot be read: {error.strerror}"))
-            else:
-                self._probes += found
-                if not found:
-                    reason = "no connection to an Acronis endpoint in it"
-                    self.skipped.append(Skipped(path, reason))
-                    if not (self.sightings or self._probes):
-                        hint = "capture while the agent fails: tcpdump -i any -w FILE"
-                        self.faults.append(
-                            InputError(
-                                f"{path}: {reason}", hint=hint, status=ExitStatus.NO_ERROR_BLOCK
-                            )
-                        )
-        self._captures.clear()
-        return Collected(tuple(self._probes), tuple(self._checks), tuple(self._cases))
+                    self.faults.append(left)
+        return self._observed.collected()
 
     def _add(self, reading: Reading, source: str) -> None:
         since, earlier = None if self._scope.since is None else Bound(self._scope.since), 0
@@ -256,7 +215,7 @@ class Gathering:
         ``errors`` only what others observed is read from it."""
         kind = detect(source.data[:HEAD])
         if kind is Kind.CAPTURE:
-            self._captures.append((source.source, source.data))
+            self._observed.keep_capture(source.source, source.data)
             return
         text = decode(source.data)
         self.skipped += source.skipped
@@ -265,7 +224,7 @@ class Gathering:
             self.faults.append(InputError(fault, status=ExitStatus.NO_ERROR_BLOCK))
             return
         if kind is Kind.REPORT:
-            self._cases += read_report(text, source.source)
+            self._observed.keep_report(text, source.source)
             return
         # Session secrets of a transcript must not come back as part of an error's message.
         text = drop_secrets(text)
@@ -276,24 +235,12 @@ class Gathering:
         self.skipped += reading.skipped
         self.faults += reading.faults
         # One text may hold the error and what support had the user run.
-        observed = self._observe(text, source.source, at)
+        before = len(self._observed)
+        if (left := self._observed.observe(text, source.source, at)) is not None:
+            self.skipped.append(left)
+        observed = len(self._observed) > before
         if alone and not (reading.blocks or reading.faults or observed):
             self._take_rest(text, source.source, errors=errors)
-
-    def _observe(self, text: str, source: str, at: datetime) -> bool:
-        """What others observed; returns whether ``text`` holds any of it."""
-        checks = read_checks(text, source)
-        probes = read_unopened(checks, at)
-        if is_curl(text):
-            runs = read_curls(text, source, at)
-            self.skipped += [] if runs else [Skipped(source, _NO_TLS)]
-            probes = runs + probes
-        # The trust stores take long to load.
-        if is_transcript(text):
-            probes = read_transcripts(text, source, at, self._trust) + probes
-        self._probes += probes
-        self._checks += checks
-        return bool(probes or checks)
 
     def _take_rest(self, text: str, source: str, *, errors: bool) -> None:
         """A text without a block and without evidence: a known sentence, or a fault."""
