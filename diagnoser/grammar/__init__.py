@@ -19,6 +19,7 @@ from diagnoser.grammar.fields import parse_fields
 from diagnoser.grammar.forms import CONTEXT, Form, Framed
 from diagnoser.grammar.moments import begins_entry, moment_of
 from diagnoser.grammar.places import Places
+from diagnoser.grammar.repeats import Repeats
 from diagnoser.grammar.roster import FORMS
 from diagnoser.grammar.spacing import close_up
 from diagnoser.grammar.undressing import plain, undress, unescape
@@ -171,13 +172,14 @@ def _read(unwrapped: Unwrapped, source: str, first_line: int) -> Reading:
     blocks: list[ErrorBlock] = []
     faults: list[BlockSyntaxError] = []
     skipped: list[Skipped] = []
+    repeats = Repeats(parse)
     for count, raw in enumerate(_frames(page, skipped, first_line - 1, places)):
         if count == MAX_BLOCKS:
             reason = f"more than {MAX_BLOCKS} error blocks; the rest was not read"
             skipped.append(Skipped(str(places.at(raw.at)), reason))
             break
         try:
-            blocks.append(parse(raw))
+            blocks.append(repeats.parse(raw))
         except BlockSyntaxError as error:
             faults.append(error)
     kept = without_headlines(blocks)

@@ -73,7 +73,7 @@ def frame(page: Page) -> Iterator[Framed]:
                 continue
             if len(failed) >= _MAX_FAILURES + mark.start() // 1000:
                 break
-            document, length = read_prefix(page.text[start : start + _LONGEST])
+            document, length = _document_at(page.text, start)
             end = start + length
             if end <= mark.start():
                 failed.add(start)
@@ -90,6 +90,15 @@ def frame(page: Page) -> Iterator[Framed]:
             if cut is not None:
                 past = cut[1]
                 yield _framed(page, *cut)
+
+
+def _document_at(text: str, start: int) -> tuple[object, int]:
+    """What begins at ``start``, and its length; ``(None, 0)`` for what ends nowhere near."""
+    if len(text) - start > _LONGEST:
+        return read_prefix(text[start : start + _LONGEST])
+    # Nothing is copied: thousands of documents may stand in one text.
+    document, end = read_prefix(text, start)
+    return document, end - start if end else 0
 
 
 def _framed(page: Page, start: int, end: int) -> Framed:
@@ -145,7 +154,7 @@ def _headless(page: Page, mark: int, past: int, failed: set[int]) -> tuple[int, 
             return None
         if not line.endswith("{") or start in failed or start > mark:
             continue
-        document, length = read_prefix(page.text[start : start + _LONGEST])
+        document, length = _document_at(page.text, start)
         if start + length > mark and _chain(document, Location(page.source, 1)):
             return start, start + length
         failed.add(start)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from diagnoser.deferral import pattern
 from diagnoser.grammar.lexicon import LABELLED, SEPARATOR, parts_of
@@ -271,7 +272,13 @@ def _ends_in_string(line: str, head: str) -> bool:
 
 def opens(line: str) -> bool:
     """Whether something begins with a line: an entry, a part of a block, a bar, a separator."""
-    bare = clean_line(line[:SEEN])
+    return _opens(line[:SEEN])
+
+
+# Every line is asked several times, and the lines of a large text are much alike.
+@lru_cache(maxsize=1 << 14)
+def _opens(line: str) -> bool:
+    bare = clean_line(line)
     if begins_entry(bare) or _OPENS.match(bare) or SEPARATOR.fullmatch(bare):
         return True
     found = LABELLED.match(bare)
