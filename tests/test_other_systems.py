@@ -32,7 +32,7 @@ from diagnoser.model import (
     Stage,
     TrustStore,
 )
-from diagnoser.probing import Trust, patience, probe, vantages
+from diagnoser.probing import Trust, keychains, patience, probe, vantages
 from diagnoser.probing import trust as trust_module
 from diagnoser.probing.stages import verify
 from diagnoser.reading import sources, walking
@@ -114,7 +114,9 @@ def test_what_windows_itself_finds_wrong_is_still_said() -> None:
     assert {o.code for o in later} == {10}
 
 
-def test_the_keychain_of_macos_is_not_claimed_to_be_seen() -> None:
+def test_the_keychain_of_macos_is_not_claimed_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program is missing that can read it."""
+    monkeypatch.setattr(keychains, "_PROGRAM", "/nowhere/security")
     assert trust_module._system_pem("darwin") is None
     assert "keychain" in vantages._store("darwin")
     assert vantages._store("win32") == "Windows certificate store"

@@ -167,13 +167,15 @@ def _certificates(pem: bytes) -> Iterable[crypto.X509]:
 def _system_pem(system: str) -> bytes | None:
     """The roots of this machine; ``None`` where Python cannot see any.
 
-    On macOS it cannot: the keychain has them, and OpenSSL's file there is a copy of the public
-    bundle or missing, whatever the system trusts. ``get_ca_certs`` lists the Windows stores and
-    OpenSSL's bundle file, but not OpenSSL's directory of hashed files, which is read on demand
-    only.
+    On macOS a keychain has them, and OpenSSL's file there is a copy of the public bundle or
+    missing, whatever the system trusts: the system itself is asked. ``get_ca_certs`` lists the
+    Windows stores and OpenSSL's bundle file, but not OpenSSL's directory of hashed files, which is
+    read on demand only.
     """
     if system == "darwin":
-        return None
+        from diagnoser.probing.keychains import read_roots  # noqa: PLC0415  (of one system only)
+
+        return read_roots()
     ders = ssl.create_default_context().get_ca_certs(binary_form=True)
     if ders:
         return "".join(map(ssl.DER_cert_to_PEM_cert, ders)).encode("ascii")
