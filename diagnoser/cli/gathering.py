@@ -27,7 +27,6 @@ from diagnoser.evidence import (
 )
 from diagnoser.grammar import Reading, read_blocks
 from diagnoser.model import ErrorBlock, Evidence, Sighting, Skipped
-from diagnoser.reading.archives import is_packed, may_unpack_itself
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.signatures import holds_zip, is_packed, may_unpack_itself
 from diagnoser.reading.sources import Input, open_file, read_file, read_stream

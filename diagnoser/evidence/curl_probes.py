@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from diagnoser import catalog
+from diagnoser.deferral import pattern
 from diagnoser.evidence.curl_commands import Command, read_command
 from diagnoser.evidence.curl_outcomes import stages_of, system_number
 from diagnoser.evidence.curl_statements import CurlStatements, read_curl
@@ -31,7 +32,7 @@ from diagnoser.model import (
 )
 
 _HTTPS = 443
-_NOTED = re.compile(r"^\* ", re.MULTILINE)
+_NOTED = pattern(r"^\* ", re.MULTILINE)
 _NOT_NAMED = "not named"
 # Numbers of curl that a handshake ends with.
 _OF_TLS = frozenset({28, 35, 51, 60, 77})

@@ -52,19 +52,15 @@ _ASKED_FOR = pattern(
     rf"|About to connect\(\) to {_HOST.replace('<host>', '<old>')} port (?P<number>\d{{1,5}}))",
     re.MULTILINE,
 )
-_UNRESOLVED = re.compile(
-    rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}"
-)
+_UNRESOLVED = pattern(rf"(?:Could not|Couldn't) resolve (?P<what>host|proxy)(?: name)?:? '?{_HOST}")
 # SOCKS5 replies (RFC 1928 section 6), and those of SOCKS4 from 90 on.
-_SOCKS = re.compile(
+_SOCKS = pattern(
     rf"(?:[Cc]an't|cannot) complete SOCKS[45]a? connection to {_HOST} \((?P<reply>\d{{1,3}})\)"
 )
-_SPOKEN_TO = re.compile(rf" in connection to {_HOST}:(?P<port>\d{{1,5}})\b")
-_GNUTLS = re.compile(
-    r"gnutls_handshake\(\) failed: (?P<sentence>[^\n]{1,120}?)[ \t]*$", re.MULTILINE
-)
-_TUNNEL = re.compile(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
-_TUNNEL_ENDED = re.compile(
+_SPOKEN_TO = pattern(rf" in connection to {_HOST}:(?P<port>\d{{1,5}})\b")
+_GNUTLS = pattern(r"gnutls_handshake\(\) failed: (?P<sentence>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
+_TUNNEL = pattern(rf"^CONNECT {_HOST} HTTP/1\.[01][ \t]*$", re.MULTILINE)
+_TUNNEL_ENDED = pattern(
     r"(?:CONNECT tunnel (?:failed|established), response|Received HTTP code) (?P<code>\d{3})\b"
 )
 _PROXY_SET = pattern(
@@ -79,7 +75,7 @@ _REQUEST = pattern(
     r"^Host: (?P<host>[^\s:]{1,255}|\[[0-9A-Fa-f:]{2,45}\])(?::(?P<port>\d{1,5}))?[ \t]*$",
     re.MULTILINE,
 )
-_SESSION = re.compile(
+_SESSION = pattern(
     r"^\* SSL connection using (?P<version>TLSv?1(?:\.\d)?|SSLv3)(?=[ \n])"
     r"(?: / (?P<cipher>[\w-]{1,60}))?",
     re.MULTILINE,
@@ -97,20 +93,16 @@ _MATCHED = pattern(
     r"^\* +subjectAltName: [^\n]{0,300}?match(?:ed|es) (?:cert's )?\"?(?P<name>[\w.*-]{1,253})\"?",
     re.MULTILINE,
 )
-_PROBLEM = re.compile(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
-_RESULT = re.compile(
-    r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)"
-)
-_ACCEPTED = re.compile(
+_PROBLEM = pattern(r"SSL certificate problem: (?P<text>[^\n]{1,120}?)[ \t]*$", re.MULTILINE)
+_RESULT = pattern(r"SSL certificate verify result: (?P<text>[^\n]{1,120}?) \((?P<code>\d{1,3})\)")
+_ACCEPTED = pattern(
     r"^\* +(?:SSL certificate (?:verify ok\.|verified via )|server certificate verification OK)",
     re.MULTILINE,
 )
-_OTHER_NAME = re.compile(
-    r"no alternative certificate subject name matches|does not match target host"
-)
-_CODE = re.compile(r"\berror:([0-9A-Fa-f]{8}):")
-_WINDOWS = re.compile(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
-_ROOTS = re.compile(
+_OTHER_NAME = pattern(r"no alternative certificate subject name matches|does not match target host")
+_CODE = pattern(r"\berror:([0-9A-Fa-f]{8}):")
+_WINDOWS = pattern(r"\((0x8009[0-9A-Fa-f]{4}|0x800[Bb][0-9A-Fa-f]{4})\)")
+_ROOTS = pattern(
     r"^\* +(?:(?:CAfile|CApath): |schannel: added \d{1,6} certificate\(s\) from CA file "
     r"|found \d{1,6} certificates in )"
     r"(?P<path>[^\n]{1,300}?)[ \t]*$",

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from diagnoser.catalog import in_domain
+from diagnoser.deferral import pattern
 from diagnoser.evidence.curl_commands import asks
 from diagnoser.evidence.pastes import JOINT, tidy
 
@@ -27,15 +28,15 @@ _SAYS = (
     r"|Established connection to |(?:Could not|Couldn't) resolve (?:host|proxy)"
     r"|connect to \S{1,60} port \d{1,5} |CONNECT tunnel |About to connect\(\) to )"
 )
-_EVIDENT = re.compile(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
-_ENDED = re.compile(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
+_EVIDENT = pattern(rf"(?:^|[\d\-:>\s\]])\*[ ]{{1,3}}{_SAYS}")
+_ENDED = pattern(r"(?:^|[\d\-][ \t]{0,8}\d)curl: \(\d{1,3}\)", re.MULTILINE)
 # A failure that says itself whom it is about.
-_NAMING = re.compile(
+_NAMING = pattern(
     r"^curl: \(\d{1,3}\) [^\n]{0,200}?(?:Failed to connect to|resolve host:?|in connection to"
     r"|SOCKS5 connection to) '?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252})",
     re.MULTILINE,
 )
-_CONTINUED = re.compile(rf"(?<=[ \t]){JOINT}")
+_CONTINUED = pattern(rf"(?<=[ \t]){JOINT}")
 # Before a line of curl's: the progress meter, times (--trace-time), numbers of transfers.
 _BEFORE = pattern(
     r"^(?:[ \t]*\d[\d \t.kMGT:%\-]{20,160}(?=\*|curl: \()"

@@ -7,17 +7,17 @@ own. So are the angled quotes of a sentence in French or Russian.
 
 from __future__ import annotations
 
-import re
+from diagnoser.deferral import pattern
 
 _DOUBLE, _SINGLE = "“”„‟", "‘’‚‛"
 _ANY = f"{_DOUBLE}{_SINGLE}«»"
 _GAP = "[ \u00a0\u202f]{0,2}"
-_STRUCTURE = re.compile(
+_STRUCTURE = pattern(
     rf"\{{{_GAP}[{_ANY}]{_GAP}[$\w]|[{_ANY}]{_GAP}:{_GAP}(?:[{_ANY}\d{{\[-]|true|false|null)"
     rf"|\w{_GAP}=[ ]?[{_ANY}][^=\n]{{1,200}}[{_ANY}]"
 )
-_MEMBER = re.compile(rf"{_STRUCTURE.pattern}|»{_GAP}:")
-_ANGLED = re.compile("«[\u00a0\u202f]?|[\u00a0\u202f]?»")
+_MEMBER = pattern(rf"{_STRUCTURE.pattern}|»{_GAP}:")
+_ANGLED = pattern("«[\u00a0\u202f]?|[\u00a0\u202f]?»")
 _STRAIGHT = str.maketrans(dict.fromkeys(_DOUBLE, '"') | dict.fromkeys(_SINGLE, "'"))
 
 

@@ -49,11 +49,11 @@ _CELL = pattern(r'\{\s{0,16}""[$\w]')
 # The fields of an error that is in no cell.
 _PLAIN = pattern(r'(?<!")\{"(?!")[$\w]')
 # Where a cell begins, or ends with the bare cells behind it.
-_CELL_EDGE = re.compile(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
-_INSIDE = re.compile(r'(?:[^"\\\n]|\\.)*+')
+_CELL_EDGE = pattern(r'(^|[,;])"(?=[^"\s])|(?<!")"(?!")[ \t\r]*(?:[,;][^"\n]*|$)')
+_INSIDE = pattern(r'(?:[^"\\\n]|\\.)*+')
 # Up to an escape that is not whole.
-_WHOLE_LETTERS = re.compile(r"(?:[^\\]|\\[^u]|\\u[0-9a-fA-F]{4})*+")
-_FEED = re.compile(r"\\r?\\n|\\n")
+_WHOLE_LETTERS = pattern(r"(?:[^\\]|\\[^u]|\\u[0-9a-fA-F]{4})*+")
+_FEED = pattern(r"\\r?\\n|\\n")
 _RULE = "-" * 24
 # What the eye does not see, and a blank that is none.
 _INVISIBLE = pattern("[\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a-\u202e]")

@@ -32,10 +32,10 @@ NARROW, WIDE = 40, 250
 _LEAST = NARROW - 10
 # So many different lines of the greatest length are no accident; two, if no other line goes on.
 _SURE, _NEARLY = 3, 2
-_DIGITS = re.compile(r"\d+")
-_WORD = re.compile(r"\S*")
-_LAST = re.compile(r"\S*\Z")
-_OPENS = re.compile(
+_DIGITS = pattern(r"\d+")
+_WORD = pattern(r"\S*")
+_LAST = pattern(r"\S*\Z")
+_OPENS = pattern(
     r"\||<event |<log |(?:[Ee]rror|[Ff]ehler)[ \u00a0]0x|\d: MSIGEN:|CommonError: code:"
 )
 # A number that no mail client takes apart, and what follows.

@@ -22,6 +22,6 @@ def _store(system: str) -> str:
     if system == "win32":
         return "Windows certificate store"
     if system == "darwin":
-        return "none that OpenSSL can read (macOS keychain)"
+        return "macOS keychain"
     paths = ssl.get_default_verify_paths()
     return paths.cafile or paths.capath or "none"
