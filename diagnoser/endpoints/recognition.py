@@ -35,11 +35,8 @@ _STATUS_TEXT = pattern(
 # for (the HTTP client, its transfers, requests and answers) exist only in its data centres.
 _INTERNAL_NAME = pattern(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.service\.consul\b")
 _OWN_CALLS = (550, 583, 626, 657)
-# Letters of scripts that put blanks between words; as one set they take ten times as long to
-# compile.
-_LETTERS = "(?:(?![\u2e80-\uffff])[^\\W_])+"
-_WORD = pattern(_LETTERS)
-_WORD_END = pattern(f"{_LETTERS}$")
+# Beyond this letter begin the scripts that put no blanks between words.
+_FIRST_DENSE = "\u2e80"
 _LONGEST_WORD = 40
 # The end of a line that was long, behind no end of a sentence, and a word that begins none.
 _WRAPPED = pattern(r"(?<=[^\n]{40}[^\n.!?:]) ?\n(?=[^\W\dA-Z_])")
@@ -166,15 +163,20 @@ def _joined(text: str) -> str:
 
 def _whole_words(text: str, match: re.Match[str]) -> str:
     """What was matched up to the ends of its words: rows know words by their stems."""
-    before = _WORD_END.search(text, max(0, match.start() - _LONGEST_WORD), match.start())
-    behind = _WORD.match(text, match.end(), match.end() + _LONGEST_WORD)
-    start = before.start() if before and _is_word(match[0][:1]) else match.start()
-    end = behind.end() if behind and _is_word(match[0][-1:]) else match.end()
+    start, end = match.span()
+    if _is_word(match[0][:1]):
+        floor = max(0, start - _LONGEST_WORD)
+        while start > floor and _is_word(text[start - 1]):
+            start -= 1
+    if _is_word(match[0][-1:]):
+        cap = min(len(text), end + _LONGEST_WORD)
+        while end < cap and _is_word(text[end]):
+            end += 1
     return text[start:end][:LONGEST_SHOWN]
 
 
 def _is_word(letter: str) -> bool:
-    return _WORD.match(letter) is not None
+    return letter.isalnum() and letter < _FIRST_DENSE
 
 
 def _internal_name(frame: ErrorFrame) -> Evidence | None:
