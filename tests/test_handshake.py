@@ -10,9 +10,10 @@ from OpenSSL import SSL
 from peers import TlsServer, server_context, server_name_of
 from pki import Issued
 
-from diagnoser.model import Aftermath, Direction, Proxy, TrustStore
+from diagnoser.model import Aftermath, Direction, Proxy, TrustStore, VerifyResult
 from diagnoser.probing import ClientCredentials, Trust, tunnel
 from diagnoser.probing.contexts import contexts
+from diagnoser.probing.faults import Faults
 from diagnoser.probing.handshake import Handshake, Progress
 from diagnoser.probing.records import sni_value
 
@@ -103,6 +104,54 @@ def test_every_verify_fault_is_kept_with_its_depth_and_nothing_is_refused(trust:
     # The handshake itself knows the time only by this machine's clock: dates may be a fault too.
     dated = [f for f in faults if f[0] not in (9, 10)]
     assert dated == [(20, 0, TrustStore.MOZILLA), (21, 0, TrustStore.MOZILLA)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("chain", [pki.management, pki.resigned_management])
+def test_a_chain_is_verified_once_in_a_second_and_its_faults_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, version: str, chain: Callable[[], Issued]
+) -> None:
+    shared = contexts(Trust(None, pki.public_root().pem, None), None)
+    note, steps = Handshake.note_verification, []
+
+    def counted(handshake: Handshake, code: int, depth: int) -> bool:
+        goes_on = note(handshake, code, depth)
+        steps.append(goes_on)
+        return goes_on
+
+    monkeypatch.setattr(Handshake, "note_verification", counted)
+
+    def shake(second: int) -> tuple[list[bool], tuple[VerifyResult, ...]]:
+        monkeypatch.setattr(Faults, "now", staticmethod(lambda: second))
+        steps.clear()
+        handshake = Handshake(shared, pki.HOST)
+        _shake(handshake, TlsServer(server_context(chain(), version=VERSIONS[version])))
+        assert handshake.is_finished
+        assert handshake.chain_ders == chain().chain_ders
+        return list(steps), handshake.facts().verify_errors
+
+    whole, faults = shake(1)
+    assert len(whole) > 1
+    assert all(whole)
+    assert shake(1) == ([False], faults)
+    assert shake(2) == (whole, faults)
+
+
+def test_faults_are_kept_for_their_chain_and_second_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = 7
+    monkeypatch.setattr(Faults, "now", staticmethod(lambda: second))
+    faults, found = Faults(), (VerifyResult(10, "expired", TrustStore.MOZILLA, 0),)
+    faults.remember((b"leaf",), found, begun=6)
+    assert faults.of((b"leaf",)) is None
+    faults.remember((b"leaf",), found, begun=7)
+    assert faults.of((b"leaf",)) == found
+    assert faults.of((b"leaf", b"issuer")) is None
+    for number in range(1000):
+        faults.remember((b"%d" % number,), (), begun=7)
+    assert faults.of((b"leaf",)) is None
+    assert faults.of((b"999",)) == ()
+    second = 8
+    assert faults.of((b"999",)) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -6,7 +6,7 @@ A context made for each connection would cost 16 ms of CPU for the trust anchors
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
 from diagnoser.model import TrustStore
+from diagnoser.probing.faults import Faults
 
 if TYPE_CHECKING:
     from diagnoser.probing.credentials import ClientCredentials
@@ -28,8 +29,9 @@ class Observer(ABC):
     """What stands in a connection's application data and is told of its events."""
 
     @abstractmethod
-    def note_verification(self, code: int, depth: int) -> None:
-        """A fault found while the received chain was verified."""
+    def note_verification(self, code: int, depth: int) -> bool:
+        """A step of the received chain's verification, code 0 if it found no fault; whether the
+        rest of it is of interest."""
 
     @abstractmethod
     def note_event(self, where: int, value: int) -> None:
@@ -46,6 +48,8 @@ class Contexts:
 
     anonymous: SSL.Context
     presenting: SSL.Context | None
+    # Of the anchors that both have.
+    faults: Faults = field(default_factory=Faults)
 
 
 @lru_cache(maxsize=8)
@@ -85,7 +89,8 @@ def _bare_context(*, small: bool = True) -> SSL.Context:
     if small:
         context.set_tmp_ecdh(ec.SECP256R1())
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_verify(SSL.VERIFY_PEER, _tell_verification)
+    # Faults are told and never end the handshake; nor does a verification that is cut short.
+    context.set_verify(SSL.VERIFY_NONE, _tell_verification)
     context.set_info_callback(_tell_event)
     context.set_ocsp_client_callback(_tell_staple)
     return context
@@ -106,25 +111,26 @@ def _context(trust: Trust, credentials: ClientCredentials | None) -> SSL.Context
     return context
 
 
+def _observer(connection: SSL.Connection) -> Observer | None:
+    """Who is told; ``None`` once a handshake has let go. Asked for each of some 25 events."""
+    observer: Observer | None = connection.get_app_data()
+    return observer
+
+
 def _tell_verification(
     connection: SSL.Connection, _certificate: crypto.X509, code: int, depth: int, ok: int
 ) -> bool:
-    observer = connection.get_app_data()
-    if not ok and isinstance(observer, Observer):
-        observer.note_verification(code, depth)
-    return True
+    observer = _observer(connection)
+    return observer is None or observer.note_verification(0 if ok else code, depth)
 
 
 def _tell_event(connection: SSL.Connection, where: int, value: int) -> None:
-    if not where & _TELLING:
-        return
-    observer = connection.get_app_data()
-    if isinstance(observer, Observer):
+    if where & _TELLING and (observer := _observer(connection)) is not None:
         observer.note_event(where, value)
 
 
 def _tell_staple(connection: SSL.Connection, staple: bytes, _data: object) -> bool:
-    observer = connection.get_app_data()
-    if isinstance(observer, Observer):
+    observer = _observer(connection)
+    if observer is not None:
         observer.note_staple(staple)
     return True

@@ -83,6 +83,9 @@ class Handshake(Observer):
         self._staple = b""
         self._alerts: list[Alert] = []
         self._verify_errors: list[VerifyResult] = []
+        self._faults = shared.faults
+        self._is_verified = False
+        self._verifying_since: int | None = None
         self._asked = False
         self._answer = bytearray()
 
@@ -125,11 +128,22 @@ class Handshake(Observer):
         """Let go of OpenSSL's objects; the facts stay."""
         self._tls.set_app_data(None)
 
-    def note_verification(self, code: int, depth: int) -> None:
-        """One fault found while the received chain was verified."""
-        found = VerifyResult(code, tls_numbers.verify_code_name(code), TrustStore.MOZILLA, depth)
-        if len(self._verify_errors) < _MOST_NOTES and found not in self._verify_errors:
-            self._verify_errors.append(found)
+    def note_verification(self, code: int, depth: int) -> bool:
+        """One step of the received chain's verification; goes on unless the outcome is known."""
+        if not self._is_verified:
+            self._is_verified = True
+            self._keep_chain()
+            known = self._faults.of(self.chain_ders)
+            if known is not None:
+                self._verify_errors += known
+                return False
+            self._verifying_since = self._faults.now()
+        if code:
+            name = tls_numbers.verify_code_name(code)
+            found = VerifyResult(code, name, TrustStore.MOZILLA, depth)
+            if len(self._verify_errors) < _MOST_NOTES and found not in self._verify_errors:
+                self._verify_errors.append(found)
+        return True
 
     def note_staple(self, staple: bytes) -> None:
         """The OCSP answer that came with the certificate; empty if there was none."""
@@ -239,6 +253,11 @@ class Handshake(Observer):
         except SSL.Error as error:
             self._fail(error)
         self._keep_chain()
+        if self._verifying_since is not None:
+            begun, self._verifying_since = self._verifying_since, None
+            # A chain that was cut off is not what was verified.
+            if len(self.chain_ders) < MOST_CERTIFICATES:
+                self._faults.remember(self.chain_ders, tuple(self._verify_errors), begun)
         return self._flush()
 
     def _take(self) -> None:
