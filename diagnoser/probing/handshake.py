@@ -184,6 +184,8 @@ class Handshake(Observer):
     @property
     def alert(self) -> Alert | None:
         """The alert that tells most: a fatal one of the peer, then our own, then a warning."""
+        if not self._alerts:
+            return None
         said = [a for a in self._alerts if a.number != _CLOSE_NOTIFY]
         heard = (a for a in said if a.level == 2 and a.direction is Direction.RECEIVED)
         ours = (a for a in said if a.level == 2)
@@ -212,14 +214,15 @@ class Handshake(Observer):
         """The peer has said goodbye (close_notify)."""
         return bool(self._tls.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
 
-    def facts(self) -> TlsFacts:
-        """Everything the handshake has shown so far."""
+    def facts(self, verify: tuple[VerifyResult, ...] = ()) -> TlsFacts:
+        """Everything the handshake has shown so far, beside what the stores say of its chain."""
         chain = _read_chain(self.chain_ders)
         return TlsFacts(
             version=self._version(),
             cipher=self._tls.get_cipher_name(),
             group=self._group(),
             alert=self.alert,
+            verify=verify,
             verify_errors=tuple(self._verify_errors),
             received_chain=chain,
             client_certificate_requested=True
@@ -276,12 +279,16 @@ class Handshake(Observer):
         self.fault = "; ".join(str(entry[-1]) for entry in queue[:3]) or type(error).__name__
 
     def _flush(self) -> bytes:
-        out = bytearray()
+        out = b""
         with contextlib.suppress(SSL.Error):
-            while data := self._tls.bio_read(_CHUNK):
+            while True:
+                data = self._tls.bio_read(_CHUNK)
                 out += data
+                # Less than was asked for is all there was; asking on would only raise.
+                if len(data) < _CHUNK:
+                    break
         self.bytes_sent += len(out)
-        return bytes(out)
+        return out
 
     def _keep_chain(self) -> None:
         if self.chain_ders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from diagnoser.model import Address, Condition, Control, ControlResult
@@ -30,11 +31,11 @@ async def ask_other_ports(
 
 async def ask_direct(network: Network, endpoint: Endpoint, seconds: float) -> ControlResult:
     """Does the endpoint open without the proxy? ``seconds`` are for the name and for the port."""
-    begun = asyncio.get_running_loop().time()
+    begun = monotonic()
     result, found = await stages.resolve(network, endpoint.host, endpoint.port, seconds)
     condition = result.condition
     if found:
-        left = max(0.0, seconds - (asyncio.get_running_loop().time() - begun))
+        left = max(0.0, seconds - (monotonic() - begun))
         tried = await asyncio.gather(*(_attempt(network, a, left) for a in found[:_FEW]))
         condition = next((c for c in _TELLING if c in tried), tried[0])
     return ControlResult(Control.DIRECT, str(endpoint), condition)

@@ -42,16 +42,21 @@ def sni_value(server_name: str | None) -> bytes | None:
 
     ``None`` for an address literal and for anything that is no host name.
     """
-    if not server_name:
-        return None
-    try:
-        ipaddress.ip_address(server_name)
-    except ValueError:
-        pass
-    else:
+    if not server_name or _is_address(server_name):
         return None
     try:
         name = server_name.removesuffix(".").encode("idna")
     except UnicodeError:
         return None
     return name if len(name) <= 253 and _HOST_NAME.fullmatch(name) else None
+
+
+def _is_address(text: str) -> bool:
+    # Every address has a colon or a digit at its end, hardly any name has: no need to parse those.
+    if ":" not in text and not text[-1].isdigit():
+        return False
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -73,12 +73,13 @@ async def probe_all(
     """
     unique = {e.key: e for e in reversed(endpoints)}
     order = dict.fromkeys(e.key for e in endpoints)
-    places = asyncio.Semaphore(concurrency)
+    results: dict[tuple[str, int, str | None], ProbeResult] = {}
+    waiting = iter(order)
 
-    async def in_turn(endpoint: Endpoint) -> ProbeResult:
-        async with places:
-            return await probe(
-                endpoint,
+    async def visit_in_turn() -> None:
+        for key in waiting:
+            results[key] = await probe(
+                unique[key],
                 network=network,
                 trust=trust,
                 timeout=timeout,
@@ -89,7 +90,9 @@ async def probe_all(
                 looks_ahead=looks_ahead,
             )
 
-    return await asyncio.gather(*(in_turn(unique[key]) for key in order))
+    places = min(concurrency, len(order))
+    await asyncio.gather(*(visit_in_turn() for _ in range(places)))
+    return [results[key] for key in order]
 
 
 def run(

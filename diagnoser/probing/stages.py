@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from diagnoser.errors import NameLookupFailed, NameNotFound
@@ -62,7 +63,7 @@ async def resolve(
     network: Network, host: str, port: int, seconds: float
 ) -> tuple[StageResult, tuple[Address, ...]]:
     """Ask for the addresses of ``host``; EAI codes and the time taken are kept."""
-    begun = _now()
+    begun = monotonic()
     try:
         async with asyncio.timeout(seconds) as limit:
             found = await network.resolve(host, port)
@@ -79,8 +80,8 @@ async def resolve(
     else:
         shown = ", ".join(a.host for a in found)
         met = Condition.MET if found else Condition.NAME_NOT_FOUND
-        return StageResult(Stage.RESOLVE, met, shown, _now() - begun), found
-    return StageResult(Stage.RESOLVE, condition, detail, _now() - begun, number), ()
+        return StageResult(Stage.RESOLVE, met, shown, monotonic() - begun), found
+    return StageResult(Stage.RESOLVE, condition, detail, monotonic() - begun, number), ()
 
 
 async def connect(
@@ -92,11 +93,11 @@ async def connect(
     a silent second address is worth knowing, but not worth the whole time limit. Where none opens:
     refused before timed out before unreachable.
     """
-    begun = _now()
+    begun = monotonic()
     if len(addresses) == 1:
         # The usual case needs no tasks beside this one.
         only, used = await _attempt(network, addresses[0], seconds)
-        spent = _now() - begun
+        spent = monotonic() - begun
         return _connect_result((only,), used, spent, seconds), (only,), used
     tasks = [asyncio.create_task(_attempt(network, a, seconds)) for a in addresses]
     used = None
@@ -113,7 +114,7 @@ async def connect(
             spare = _opened(task)
             if spare is not None and spare is not used:
                 spare.connection.abort()
-    spent = _now() - begun
+    spent = monotonic() - begun
     results = tuple(
         AddressResult(a.host, a.port, Condition.CONNECTION_TIMED_OUT, spent)
         if t.cancelled()
@@ -139,17 +140,17 @@ async def _first_open(tasks: Sequence[_Attempt]) -> None:
 async def _attempt(
     network: Network, address: Address, seconds: float
 ) -> tuple[AddressResult, Opened | None]:
-    begun = _now()
+    begun = monotonic()
     host, port = address.host, address.port
     try:
         async with asyncio.timeout(seconds) as limit:
             connection = await network.connect(address)
     except OSError as error:
-        spent = _now() - begun
+        spent = monotonic() - begun
         if limit.expired():
             return AddressResult(host, port, Condition.CONNECTION_TIMED_OUT, spent), None
         return AddressResult(host, port, condition_of(error), spent, number_of(error)), None
-    spent = _now() - begun
+    spent = monotonic() - begun
     return AddressResult(host, port, Condition.MET, spent), Opened(connection, address, spent)
 
 
@@ -173,7 +174,7 @@ async def open_tunnel(
     connection: Connection, endpoint: Endpoint, proxy: Proxy, seconds: float
 ) -> tuple[StageResult, bytes]:
     """Ask the proxy for a tunnel; also gives the bytes that came behind its answer."""
-    begun = _now()
+    begun = monotonic()
     rest = b""
     number: int | None = None
     try:
@@ -192,7 +193,7 @@ async def open_tunnel(
         condition, detail, number = _tunnel_result(answer, showed_login=proxy.login is not None)
         detail = f"through {proxy}" if condition is Condition.MET else detail
         rest = answer.rest if isinstance(answer, tunnel.Accepted) else b""
-    return StageResult(Stage.TUNNEL, condition, detail, _now() - begun, number), rest
+    return StageResult(Stage.TUNNEL, condition, detail, monotonic() - begun, number), rest
 
 
 async def _ask(connection: Connection, exchange: tunnel.Tunnel) -> tunnel.Answer | None:
@@ -231,7 +232,7 @@ async def shake_hands(
     write at that point can meet a reset that takes the unread alert along (measured).
     ``overall`` bounds handshake and reading together, in seconds.
     """
-    begun = _now()
+    begun = monotonic()
     end: Condition | None = None
     number: int | None = None
     try:
@@ -240,7 +241,7 @@ async def shake_hands(
     except OSError as error:
         end = Condition.HANDSHAKE_TIMED_OUT if limit.expired() else condition_of(error)
         number = None if limit.expired() else number_of(error)
-    spent = _now() - begun
+    spent = monotonic() - begun
     if handshake.progress is Progress.NOT_TLS:
         await hear_out(opened.connection, handshake, min(0.5, max(0.0, overall - spent)))
     elif handshake.is_finished and handshake.can_be_refused_late:
@@ -295,7 +296,3 @@ def verify(
         return StageResult(Stage.VERIFY, Condition.MET, detail), opinions
     code = next((o.code for o in opinions if o.trust_store in counting), None)
     return StageResult(Stage.VERIFY, Condition.CERTIFICATE_REJECTED, detail, error=code), opinions
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,30 +57,31 @@ class SystemNetwork:
     async def connect(self, address: Address) -> Connection:
         """Open a TCP connection to a numeric address; ``OSError`` as the system gave it."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        loop = asyncio.get_running_loop()
         pipe = socket.socket(family, socket.SOCK_STREAM)
         try:
             pipe.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(pipe, _system_form(address))
+            await loop.sock_connect(pipe, _system_form(address))
             pipe.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             pipe.close()
             raise
-        return SystemConnection(pipe)
+        return SystemConnection(pipe, loop)
 
 
 class SystemConnection:
     """An open TCP connection."""
 
-    def __init__(self, pipe: socket.socket) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._pipe, self._loop = pipe, loop
 
     async def send(self, data: bytes) -> None:
         """Hand over all of ``data`` to the system."""
-        await asyncio.get_running_loop().sock_sendall(self._pipe, data)
+        await self._loop.sock_sendall(self._pipe, data)
 
     async def receive(self, limit: int) -> bytes:
         """What has arrived, at most ``limit`` bytes; ``b""`` at the end of the stream."""
-        return await asyncio.get_running_loop().sock_recv(self._pipe, limit)
+        return await self._loop.sock_recv(self._pipe, limit)
 
     def flow(self) -> TcpFlow | None:
         """What Linux knows of the connection (``TCP_INFO``); ``None`` on any other system."""
@@ -220,6 +222,7 @@ def _system_form(address: Address) -> tuple[str, int] | tuple[str, int, int, int
     return host, address.port, 0, scope
 
 
+@lru_cache(maxsize=1024)
 def _literal(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))

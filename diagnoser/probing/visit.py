@@ -6,7 +6,9 @@ import asyncio
 import errno
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import cache
+from time import monotonic
+from typing import TYPE_CHECKING, cast
 
 from diagnoser.model import (
     Address,
@@ -113,7 +115,7 @@ class Visit:
         """Pass the stages in order until one is not met, and ask what that leaves open."""
         # Room is left at the end for what runs between two awaits.
         longest = _LONGEST * self.timeout + max(0.0, patience.LEAST - self.timeout)
-        self.end = asyncio.get_running_loop().time() + longest * 0.97
+        self.end = monotonic() + longest * 0.97
         if self.proxy is not None and self.proxy.is_ambient:
             seconds = max(patience.LEAST, min(second_round.SECONDS, self._left()))
             direct = other_ports.ask_direct(self.network, self.endpoint, seconds)
@@ -159,9 +161,10 @@ class Visit:
 
     def _note_lookup(self, addresses: Sequence[Address]) -> None:
         """Where the addresses come from, if it was the name of the host that was looked up."""
-        if self.proxy is not None or not isinstance(self.network, Resolver):
+        resolver = _resolver(self.network)
+        if self.proxy is not None or resolver is None:
             return
-        listed = self.network.hosts_file(self.endpoint.host, self.endpoint.port)
+        listed = resolver.hosts_file(self.endpoint.host, self.endpoint.port)
         if listed is not None:
             self.lookup = Lookup(tuple(a.host for a in addresses), listed)
 
@@ -175,7 +178,7 @@ class Visit:
 
     def _left(self) -> float:
         """Seconds for the next stage."""
-        return max(0.0, min(self.timeout, self.end - asyncio.get_running_loop().time()))
+        return max(0.0, min(self.timeout, self.end - monotonic()))
 
     def _note(self, result: StageResult) -> bool:
         self.reached[result.stage] = result
@@ -213,9 +216,12 @@ class Visit:
         handshake = Handshake(
             self.contexts, self.endpoint.server_name, presents=self.credentials is not None
         )
-        overall = self.end - asyncio.get_running_loop().time()
+        overall = self.end - monotonic()
         self._note(await stages.shake_hands(opened, handshake, early, self._left(), overall))
-        facts = handshake.facts()
+        self.chain_ders = handshake.chain_ders
+        verdict, opinions = stages.verify(self.trust, self.chain_ders, self.endpoint.role, self.at)
+        self._note(verdict)
+        facts = handshake.facts(opinions)
         handshake.close()
         if not facts.bytes_received and isinstance(opened.connection, Measured):
             facts = replace(facts, flow=opened.connection.flow())
@@ -225,10 +231,7 @@ class Visit:
                 client_certificate=self.credentials.facts(),
                 client_certificate_source=self.credentials.source,
             )
-        self.chain_ders = handshake.chain_ders
-        verdict, opinions = stages.verify(self.trust, self.chain_ders, self.endpoint.role, self.at)
-        self._note(verdict)
-        self.tls = replace(facts, verify=opinions)
+        self.tls = facts
 
     async def _listen(self, connection: Connection) -> None:
         """A port without TLS: does who opened it stay? Nothing is said, and little awaited."""
@@ -324,6 +327,16 @@ class Visit:
         if tunnelled.condition is not Condition.MET:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the proxy opened no second tunnel")
         return connection, early
+
+
+def _resolver(network: Network) -> Resolver | None:
+    return cast("Resolver", network) if _is_resolver(type(network)) else None
+
+
+@cache
+def _is_resolver(kind: type) -> bool:
+    """A class that says where its answers come from: a Protocol is slow to ask (Python 3.11)."""
+    return issubclass(kind, Resolver)
 
 
 def _is_beyond_doubt(tls: TlsFacts) -> bool:
