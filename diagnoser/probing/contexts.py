@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from diagnoser.probing.trust import Trust
 
 
-_TELLING = SSL.SSL_CB_ALERT | SSL.SSL_CB_LOOP
+_ALERT, _LOOP, _READ = SSL.SSL_CB_ALERT, SSL.SSL_CB_LOOP, SSL.SSL_CB_READ
+
+
+class Message(Enum):
+    """What the peer may send or leave out; by the end of OpenSSL's name for its state then.
+
+    The state machine has no number in the public API, only these fixed names.
+    """
+
+    CERTIFICATE_REQUEST = b"read server certificate request"
+    SESSION_TICKET = b"read server session ticket"
+
+
+_MESSAGES = tuple(m.value for m in Message)
 
 
 class Observer(ABC):
@@ -34,8 +47,12 @@ class Observer(ABC):
         rest of it is of interest."""
 
     @abstractmethod
-    def note_event(self, where: int, value: int) -> None:
-        """An alert, or a step of the state machine."""
+    def note_alert(self, value: int, *, received: bool) -> None:
+        """An alert: its level in the upper byte, its number in the lower."""
+
+    @abstractmethod
+    def note_message(self, message: Message) -> None:
+        """A message of the peer that tells something by being there."""
 
     @abstractmethod
     def note_staple(self, staple: bytes) -> None:
@@ -112,7 +129,7 @@ def _context(trust: Trust, credentials: ClientCredentials | None) -> SSL.Context
 
 
 def _observer(connection: SSL.Connection) -> Observer | None:
-    """Who is told; ``None`` once a handshake has let go. Asked for each of some 25 events."""
+    """Who is told; ``None`` once a handshake has let go."""
     observer: Observer | None = connection.get_app_data()
     return observer
 
@@ -125,8 +142,18 @@ def _tell_verification(
 
 
 def _tell_event(connection: SSL.Connection, where: int, value: int) -> None:
-    if where & _TELLING and (observer := _observer(connection)) is not None:
-        observer.note_event(where, value)
+    if where & _LOOP:
+        # Some sixteen times a handshake: who listens is asked only where it matters.
+        state = connection.get_state_string()
+        if not state.endswith(_MESSAGES):
+            return
+        observer = _observer(connection)
+        if observer is not None:
+            observer.note_message(next(m for m in Message if state.endswith(m.value)))
+    elif where & _ALERT:
+        observer = _observer(connection)
+        if observer is not None:
+            observer.note_alert(value, received=bool(where & _READ))
 
 
 def _tell_staple(connection: SSL.Connection, staple: bytes, _data: object) -> bool:

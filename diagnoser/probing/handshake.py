@@ -28,7 +28,7 @@ from diagnoser.model import (
     VerifyResult,
 )
 from diagnoser.probing import records
-from diagnoser.probing.contexts import Observer
+from diagnoser.probing.contexts import Message, Observer
 from diagnoser.probing.stapling import read_staple
 
 if TYPE_CHECKING:
@@ -149,21 +149,20 @@ class Handshake(Observer):
         """The OCSP answer that came with the certificate; empty if there was none."""
         self._staple = staple
 
-    def note_event(self, where: int, value: int) -> None:
-        """One event of OpenSSL's state machine."""
-        if where & SSL.SSL_CB_ALERT:
-            direction = Direction.RECEIVED if where & SSL.SSL_CB_READ else Direction.SENT
-            level, number = value >> 8, value & 0xFF
-            alert = Alert(level, number, tls_numbers.alert_name(number), direction)
-            if len(self._alerts) < _MOST_NOTES:
-                self._alerts.append(alert)
-        elif where & SSL.SSL_CB_LOOP:
-            # The state machine has no number in the public API, only these fixed names.
-            state = self._tls.get_state_string()
-            if state.endswith(b"read server certificate request"):
-                self._asked = True
-            elif state.endswith(b"read server session ticket") and self.is_finished:
-                self.aftermath = self.aftermath or Aftermath.TICKET
+    def note_alert(self, value: int, *, received: bool) -> None:
+        """One alert, of the peer or of ours."""
+        direction = Direction.RECEIVED if received else Direction.SENT
+        level, number = value >> 8, value & 0xFF
+        alert = Alert(level, number, tls_numbers.alert_name(number), direction)
+        if len(self._alerts) < _MOST_NOTES:
+            self._alerts.append(alert)
+
+    def note_message(self, message: Message) -> None:
+        """A message that has just been read."""
+        if message is Message.CERTIFICATE_REQUEST:
+            self._asked = True
+        elif self.is_finished:
+            self.aftermath = self.aftermath or Aftermath.TICKET
 
     @property
     def is_finished(self) -> bool:
