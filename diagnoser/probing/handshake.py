@@ -257,8 +257,8 @@ class Handshake(Observer):
         self._keep_chain()
         if self._verifying_since is not None:
             begun, self._verifying_since = self._verifying_since, None
-            # A chain that was cut off is not what was verified.
-            if len(self.chain_ders) < MOST_CERTIFICATES:
+            # A chain that is not known to its end is not what was verified.
+            if 0 < len(self.chain_ders) < MOST_CERTIFICATES:
                 self._faults.remember(self.chain_ders, tuple(self._verify_errors), begun)
         return self._flush()
 
