@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from diagnoser import catalog
 from diagnoser.model import (
@@ -125,7 +125,8 @@ class _Redactor:
         if known is None:
             bare = text if self._only_secrets else without_pem(text)
             known = self._done[text] = scrub(bare, self._look, self._across, self._name)
-        return known
+        # An equal string from elsewhere would make what holds it a changed one.
+        return text if known == text else known
 
     def _look(self, text: str) -> Iterator[Trace]:
         yield from self._learnt(text)
@@ -173,14 +174,12 @@ class _Redactor:
     def _probe(self, probe: ProbeResult) -> ProbeResult:
         # A machine's name may be too short to be searched for.
         own = probe.vantage == self._hostname
-        return replace(
-            self._fields(probe),
-            vantage=self._host(probe.vantage) if own else self.text(probe.vantage),
-        )
+        vantage = self._host(probe.vantage) if own else self.text(probe.vantage)
+        return _with(self._fields(probe), vantage=vantage)
 
     def _endpoint(self, endpoint: Endpoint) -> Endpoint:
         name = endpoint.server_name
-        return replace(
+        return _with(
             self._fields(endpoint),
             host=self._host(endpoint.host),
             server_name=None if name is None else self._host(name),
@@ -211,7 +210,8 @@ class _Redactor:
             # An Acronis host, a path or an address speaks for itself, whatever its key.
             told = found == value and not any(c in value for c in "/\\@")
             value = self._ledger.token(kind, value) if told and not _is_acronis(value) else found
-        return Field(key, value, self.walk(field.at), self.text(field.path))
+        path = self.text(field.path)
+        return _with(field, key=key, value=value, at=self.walk(field.at), path=path)
 
     def _host_field(self, value: str) -> str:
         host, colon, port = value.rpartition(":")
@@ -222,7 +222,7 @@ class _Redactor:
         return self.text(value)
 
     def _attribute(self, attribute: Attribute) -> Attribute:
-        return Attribute(self.text(attribute.key), self.text(attribute.value))
+        return _with(attribute, key=self.text(attribute.key), value=self.text(attribute.value))
 
     def _distinguished(self, name: Name) -> Name:
         """A name with tokens, by which the catalogue still recognises whom it recognised."""
@@ -277,6 +277,12 @@ class _Redactor:
     def _learn_machine(self, value: str) -> None:
         if " " not in value and names_host(value, told=True):
             self._ledger.token(Kind.HOST, value)
+
+
+def _with(old: T, /, **fields: Any) -> T:
+    """``old`` with other fields; itself where none is another."""
+    same = all(getattr(old, name) == new for name, new in fields.items())
+    return old if same else replace(old, **fields)  # type: ignore[type-var]
 
 
 def _is_acronis(value: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import cache
+from operator import is_
 from typing import Any, TypeVar
 
 from diagnoser.model import OWN_WORDS
@@ -13,17 +14,22 @@ T = TypeVar("T")
 
 
 def with_parts(value: T, change: Callable[[Any], Any]) -> T:
-    """``value`` with ``change`` made to each of its fields or items, itself if none does."""
+    """``value`` with ``change`` made to each of its fields or items, itself if none does.
+
+    Not asked are numbers, members of enumerations and whatever else can hold no text of an input:
+    they are most of a report.
+    """
     if isinstance(value, tuple):
-        items = tuple(map(change, value))
-        same = all(new is old for new, old in zip(items, value, strict=True))
+        items = tuple([change(v) if v and _holds_text(type(v)) else v for v in value])
+        same = all(map(is_, items, value))
         return value if same else items  # type: ignore[return-value]
     changed = {}
     for name in field_names(value):
         old = getattr(value, name)
-        new = change(old)
-        if new is not old:
-            changed[name] = new
+        if old and _holds_text(type(old)):
+            new = change(old)
+            if new is not old:
+                changed[name] = new
     return dataclasses.replace(value, **changed) if changed else value  # type: ignore[type-var]
 
 
@@ -40,3 +46,12 @@ def _names_of(kind: Any) -> tuple[str, ...]:
         return ()
     own = OWN_WORDS.keys()
     return tuple(f.name for f in dataclasses.fields(kind) if own.isdisjoint(f.metadata))
+
+
+@cache
+def _may_hold_text(kind: Any) -> bool:
+    return kind is str or issubclass(kind, tuple) or bool(_names_of(kind))
+
+
+# mypy takes no type for hashable.
+_holds_text: Callable[[Any], bool] = _may_hold_text
