@@ -153,6 +153,7 @@ class Control(StrEnum):
     SAME_AGAIN = "same-again"
     NO_NAME = "no-name"
     SPLIT_NAME = "split-name"
+    LONGER_NAME = "longer-name"
     TLS_1_2_AT_MOST = "tls-1.2-at-most"
     TLS_1_3_ONLY = "tls-1.3-only"
     LARGE_HELLO = "large-hello"

@@ -110,7 +110,11 @@ async def exchange(
     except OSError as error:
         if handshake.is_finished:
             return Condition.MET, handshake.taken()
-        return Condition.HANDSHAKE_TIMED_OUT if limit.expired() else condition_of(error), b""
+        if not limit.expired():
+            return condition_of(error), b""
+        # Of a connection that did not open the hello was never sent: it proves nothing of hellos.
+        unsent = connection is None
+        return (Condition.CONNECTION_TIMED_OUT if unsent else Condition.HANDSHAKE_TIMED_OUT), b""
     finally:
         if connection is not None:
             connection.abort()

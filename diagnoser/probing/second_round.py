@@ -1,7 +1,9 @@
 """When the first hello was cut or met silence: small variations of it, all at the same time.
 
 Each changes one thing. Which of them gets an answer tells what on the way objects to what; a
-variation that is answered is a proof, one that is not proves little.
+variation that is answered is a proof, one that is not proves little. Where they speak of a filter
+by name they are asked again: dead servers among several, and a path that loses at random, give the
+same picture once in a while.
 """
 
 from __future__ import annotations
@@ -18,11 +20,27 @@ from diagnoser.probing.dialogue import RECEIVE
 from diagnoser.probing.handshake import Handshake
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
     from diagnoser.model import Endpoint
     from diagnoser.probing.controls import Opener
 
 SECONDS = 1.5
+# With the confirmation of what the second round shows.
+WHOLE = 2.25
 
+# The same question, and how often it is asked again.
+_AGAIN = 2
+_LONGER = "probe."
+_NAMING = frozenset({Control.SAME_AGAIN, Control.TLS_1_2_AT_MOST, Control.TLS_1_3_ONLY})
+_NAMELESS = frozenset({Control.NONSENSE_NAME, Control.NO_NAME, Control.SPLIT_NAME})
+_UNOPENED = frozenset(
+    {
+        Condition.CONNECTION_TIMED_OUT,
+        Condition.CONNECTION_REFUSED,
+        Condition.NETWORK_UNREACHABLE,
+    }
+)
 _BETWEEN_SEGMENTS = 0.05
 _REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
@@ -30,9 +48,11 @@ _REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 async def ask_second_round(
     opener: Opener, endpoint: Endpoint, seconds: float
 ) -> tuple[ControlResult, ...]:
-    """Ask all of them side by side; each ends within ``seconds``."""
+    """Ask all of them side by side; all of it ends within ``seconds``, a third of which are for the
+    confirmation."""
     name = endpoint.server_name
     small = variant(Hello.USUAL)
+    whole, seconds = seconds, seconds * SECONDS / WHOLE
     asked = [
         ask_silence(opener, seconds),
         _ask(Control.SAME_AGAIN, opener, small, name, seconds),
@@ -46,7 +66,40 @@ async def ask_second_round(
         asked.append(_ask(Control.NO_NAME, opener, small, None, seconds))
         split = _splitting(opener, mark)
         asked.append(_ask(Control.SPLIT_NAME, split, small, name, seconds))
-    return tuple(await asyncio.gather(*asked))
+    found = tuple(await asyncio.gather(*asked))
+    if mark is None or name is None or not _tells_of_names(found):
+        return found
+    return await _confirm(found, opener, name, mark, whole - seconds)
+
+
+def _tells_of_names(found: Iterable[ControlResult]) -> bool:
+    """The name in one piece never gets through, and something without it does."""
+    answered = {c.control for c in found if c.is_answered}
+    return not answered & _NAMING and bool(answered & _NAMELESS)
+
+
+async def _confirm(
+    found: tuple[ControlResult, ...], opener: Opener, name: str, mark: bytes, seconds: float
+) -> tuple[ControlResult, ...]:
+    """The same once more, and a name below the host's: a filter by name or domain objects to that
+    as well, where a balancer that has lost the server of this one name does not know it.
+
+    Of several answers to a question the one that speaks against a filter stands.
+    """
+    small = variant(Hello.USUAL)
+    split = _splitting(opener, mark)
+    ways: dict[Control, Callable[[], Awaitable[ControlResult]]] = {
+        Control.SAME_AGAIN: lambda: _ask(Control.SAME_AGAIN, opener, small, name, seconds),
+        Control.NONSENSE_NAME: lambda: ask_nonsense_name(opener, small, seconds),
+        Control.NO_NAME: lambda: _ask(Control.NO_NAME, opener, small, None, seconds),
+        Control.SPLIT_NAME: lambda: _ask(Control.SPLIT_NAME, split, small, name, seconds),
+    }
+    answered = {c.control for c in found if c.is_answered}
+    asked = [ways[c] for c in ways if c is Control.SAME_AGAIN or c in answered] * _AGAIN
+    longer = _ask(Control.LONGER_NAME, opener, small, _LONGER + name, seconds)
+    *again, last = await asyncio.gather(*(ask() for ask in asked), longer)
+    against = {c.control: c for c in again if c.is_answered is (c.control is Control.SAME_AGAIN)}
+    return (*(against.get(c.control, c) for c in found), last)
 
 
 async def look_ahead(
@@ -54,19 +107,24 @@ async def look_ahead(
 ) -> tuple[ControlResult, ...]:
     """The hello that newer agents send: a post-quantum key share, two segments long.
 
-    Where it is not answered it is sent again, side by side with the usual one: only a path that
-    passes the one and loses the other twice has anything against its size. Each takes at most
-    ``seconds``.
+    Where it is not answered it is sent again, twice, side by side with the usual one: only a path
+    that always passes the one and always loses the other has anything against its size. Each takes
+    at most ``seconds``.
     """
     name = endpoint.server_name
     large, usual = variant(Hello.LARGE), variant(Hello.USUAL)
     first = await _ask(Control.LARGE_HELLO, opener, large, name, seconds)
     if first.is_answered:
         return (first,)
-    again = _ask(Control.LARGE_HELLO, opener, large, name, seconds)
-    return tuple(
-        await asyncio.gather(again, _ask(Control.SAME_AGAIN, opener, usual, name, seconds))
+    again = await asyncio.gather(
+        *(_ask(Control.LARGE_HELLO, opener, large, name, seconds) for _ in range(_AGAIN)),
+        *(_ask(Control.SAME_AGAIN, opener, usual, name, seconds) for _ in range(_AGAIN)),
     )
+    tries = [first, *again[:_AGAIN]]
+    # What was never sent was not lost.
+    unsent = (c for c in tries if c.condition in _UNOPENED)
+    kept = next((c for c in tries if c.is_answered), next(unsent, tries[-1]))
+    return kept, next((c for c in again[_AGAIN:] if not c.is_answered), again[-1])
 
 
 async def ask_silence(opener: Opener, seconds: float) -> ControlResult:
@@ -100,6 +158,8 @@ async def ask_plain(opener: Opener, seconds: float) -> ControlResult:
             heard = heard or await connection.receive(RECEIVE)
     except OSError as error:
         condition = Condition.HANDSHAKE_TIMED_OUT if limit.expired() else condition_of(error)
+        if connection is None and limit.expired():
+            condition = Condition.CONNECTION_TIMED_OUT
     else:
         condition = Condition.MET if heard else Condition.CONNECTION_CLOSED
     finally:

@@ -253,7 +253,7 @@ class Visit:
         async def opener() -> tuple[Connection, bytes]:
             return await self._open_again(address)
 
-        seconds = min(second_round.SECONDS, self._left())
+        seconds = min(second_round.WHOLE, self._left())
         self.controls = await second_round.ask_second_round(opener, self.endpoint, seconds)
 
     def _is_through(self) -> bool:

@@ -10,6 +10,7 @@ from diagnoser.model import (
     CertificateFacts,
     Condition,
     Control,
+    ControlResult,
     Direction,
     Evidence,
     Finding,
@@ -30,6 +31,12 @@ _NAMING = (
     Control.LARGE_HELLO,
 )
 _CUT = (Condition.CONNECTION_RESET, Condition.CONNECTION_CLOSED)
+_DIED = (*_CUT, Condition.HANDSHAKE_TIMED_OUT)
+_UNOPENED = (
+    Condition.CONNECTION_TIMED_OUT,
+    Condition.CONNECTION_REFUSED,
+    Condition.NETWORK_UNREACHABLE,
+)
 
 
 def _untested(probe: ProbeResult) -> Finding | None:
@@ -84,10 +91,14 @@ def _named_answers(probe: ProbeResult) -> tuple[Evidence, ...]:
     )
 
 
-def _name_proofs(probe: ProbeResult) -> tuple[Evidence, ...]:
-    """What only a filter by server name explains: the same peer answers when it is not seen."""
-    if _named_answers(probe):
-        return ()
+def _died(probe: ProbeResult, control: Control) -> bool:
+    """The connection opened and this hello got no answer on it."""
+    found = probe.control(control)
+    return found is not None and not found.is_answered and found.condition in _DIED
+
+
+def _unnamed_answers(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """The same peer, with this host's certificate, once it sees another name or none."""
     found = []
     for control, name in (
         (Control.NONSENSE_NAME, "other_name_answered"),
@@ -96,16 +107,46 @@ def _name_proofs(probe: ProbeResult) -> tuple[Evidence, ...]:
         result = probe.control(control)
         if result is None or result.certificate is None:
             continue
-        minted = bool(result.question) and name_matches(result.question, result.certificate)
+        minted = _is_minted(result)
         if minted:
             found.append(fact(probe, Stage.HANDSHAKE, "minted_for_nonsense_name", "yes"))
         if minted or _is_ours(probe, result.certificate):
             shown = result.question or result.certificate.subject
             found.append(fact(probe, Stage.HANDSHAKE, name, shown))
-    # A server puts segments together before it reads them; only a filter does not.
-    if _answered(probe, Control.SPLIT_NAME) and _answered(probe, Control.SAME_AGAIN) is False:
-        found.append(fact(probe, Stage.HANDSHAKE, "split_name_answered", probe.endpoint.host))
     return tuple(found)
+
+
+def _is_minted(result: ControlResult) -> bool:
+    certificate = result.certificate
+    return (
+        bool(result.question)
+        and certificate is not None
+        and name_matches(result.question, certificate)
+    )
+
+
+def _name_proofs(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """What only a filter by server name explains: the same peer answers when it is not seen.
+
+    That alone is no proof: a balancer that leads by name, and has lost the server of this one, does
+    the same. It puts segments together before it reads them, and does not know a name below the
+    host's; a filter falls short of the first, or objects to the second. Who mints is a box itself.
+    """
+    if _named_answers(probe):
+        return ()
+    found = _unnamed_answers(probe)
+    other = probe.control(Control.NONSENSE_NAME)
+    proven = other is not None and _is_minted(other)
+    if found and _died(probe, Control.LONGER_NAME):
+        longer = probe.control(Control.LONGER_NAME)
+        shown = "" if longer is None else longer.question
+        found = (*found, fact(probe, Stage.HANDSHAKE, "longer_name_cut", shown))
+        proven = True
+    if _answered(probe, Control.SPLIT_NAME) and _died(probe, Control.SAME_AGAIN):
+        host = probe.endpoint.host
+        found = (*found, fact(probe, Stage.HANDSHAKE, "split_name_answered", host))
+        proven = True
+    return found if proven else ()
 
 
 def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
@@ -123,10 +164,21 @@ def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
     plain = probe.control(Control.PLAIN_HTTP)
     if plain is not None and plain.is_answered:
         found.append(fact(probe, Stage.HANDSHAKE, "plain_answered", plain.detail[:80]))
-    other = probe.control(Control.NONSENSE_NAME)
-    if other is not None and other.certificate is not None:
+    if not _named_answers(probe) and (unnamed := _unnamed_answers(probe)):
+        found += unnamed
+        if _answered(probe, Control.LONGER_NAME):
+            found.append(fact(probe, Stage.HANDSHAKE, "longer_name_answered", "yes"))
+    elif (other := probe.control(Control.NONSENSE_NAME)) is not None and other.certificate:
         found.append(fact(probe, Stage.HANDSHAKE, "other_host_answered", other.certificate.subject))
-    return tuple(found)
+    return (*found, *_unopened_again(probe))
+
+
+def _unopened_again(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """Afterwards not even a connection opened: the way is gone, or shut to this machine."""
+    silence = probe.control(Control.SILENCE)
+    if silence is None or silence.condition not in _UNOPENED:
+        return ()
+    return (fact(probe, Stage.HANDSHAKE, "unopened_again", silence.condition.value),)
 
 
 def _is_answered_by_turns(probe: ProbeResult) -> bool:
@@ -141,12 +193,13 @@ def _is_answered_by_turns(probe: ProbeResult) -> bool:
 def handshake_blocked(probe: ProbeResult) -> Finding:
     """The TCP connection opens, and is cut as soon as the ClientHello is sent.
 
-    Decided by: reset or end of stream before the handshake finished. It is certain where the same
-    peer answers once it does not see the name: the same ClientHello with another server name, or
-    none, gets this host's certificate, or passes when the name is split over two segments, and no
-    hello with the name in one piece gets through. Otherwise suspected, since a broken server cuts
-    the connection in the same way. Undecided where such a hello is answered by turns (a dead server
-    among several), and where the peer hangs up even on a connection that says nothing.
+    Decided by: reset or end of stream before the handshake finished. It is certain where no hello
+    with the name in one piece gets through and the same peer answers once it does not see the name:
+    when it is split over two segments, or when another name, or none, gets this host's certificate
+    and a name below the host's is cut as well. Otherwise suspected: a broken server cuts the
+    connection in the same way, or a balancer that leads by name to a server that is down. Undecided
+    where such a hello is answered by turns (a dead server among several), and where the peer hangs
+    up even on a connection that says nothing.
     Not to be confused with: a refused connection, ``port-closed``; silence, ``handshake-stalled``.
     """
     if found := _untested(probe):
@@ -189,7 +242,8 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     Decided by: no end, no alert and no finished handshake before the deadline. Where the kernel
     tells (Linux TCP_INFO), which packets were lost: the hello, its large segments, or the answer.
     Suspected where the peer acknowledged the hello and kept silent, as a server that hangs does,
-    or where nothing tells whether it did; and where another try was answered.
+    or where nothing tells whether it did; where another try was answered; and where afterwards not
+    even a connection opened, since then the whole way is gone, or shut to this machine.
     Not to be confused with: a port where the connection itself gets no answer, ``port-filtered``.
     """
     if found := _untested(probe):
@@ -206,7 +260,7 @@ def handshake_stalled(probe: ProbeResult) -> Finding:
     shown += _hints(probe)
     answered = probe.tls is not None and bool(probe.tls.bytes_received)
     doubtful = not answered and (flow is None or _lost(flow) == "peer-is-silent")
-    if doubtful or _is_answered_by_turns(probe):
+    if doubtful or _is_answered_by_turns(probe) or _unopened_again(probe):
         return Finding(Standing.SUSPECTED, shown)
     return Finding(Standing.APPLIES, shown)
 

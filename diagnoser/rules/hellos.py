@@ -14,6 +14,12 @@ from diagnoser.model import (
 )
 from diagnoser.reasoning import fact, met_facts, probe_rule
 
+# The connection did not open: the hello was never sent.
+_UNSENT = (
+    Condition.CONNECTION_TIMED_OUT,
+    Condition.CONNECTION_REFUSED,
+    Condition.NETWORK_UNREACHABLE,
+)
 # A refusal in TLS is an answer: the hello arrived.
 _LOST = (
     Condition.HANDSHAKE_TIMED_OUT,
@@ -26,8 +32,9 @@ _LOST = (
 def large_hello_lost(probe: ProbeResult) -> Finding:
     """The usual ClientHello is answered; a larger one, two segments long, is lost or cut.
 
-    Decided by: a hello with a post-quantum key share (X25519MLKEM768, about 1560 bytes) got no
-    answer twice, while the usual one (about 350 bytes) was answered before and at the same time.
+    Decided by: a hello with a post-quantum key share (X25519MLKEM768, about 1560 bytes) never got
+    an answer, while the usual one (about 350 bytes) always did, before and at the same time.
+    Undecided where a connection for it did not even open.
     Agents and browsers whose TLS library sends the large hello (OpenSSL 3.5 and later) fail there.
     Not to be confused with: a usual hello that gets no answer, ``handshake-stalled``.
     """
@@ -41,6 +48,8 @@ def large_hello_lost(probe: ProbeResult) -> Finding:
         fact(probe, Stage.HANDSHAKE, "port", probe.endpoint.port),
         fact(probe, Stage.HANDSHAKE, "large_hello", large.condition.value),
     )
+    if large.condition in _UNSENT:
+        return Finding(Standing.UNDECIDED, shown)
     if large.is_answered or large.condition not in _LOST:
         return Finding(Standing.RULED_OUT, shown)
     usual = probe.control(Control.SAME_AGAIN)

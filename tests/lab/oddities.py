@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import sys
@@ -108,6 +109,54 @@ def _offers_tls_1_3(hello: bytes) -> bool:
     return b"\x00\x2b" in hello and b"\x03\x04" in hello[hello.find(b"\x00\x2b") :][:12]
 
 
+async def _whole_hello(reader: asyncio.StreamReader) -> bytes:
+    """The first TLS record, however many segments it takes; what is no TLS, as it came."""
+    data = await reader.read(65536)
+    while data[:1] == b"\x16" and len(data) < 5 + int.from_bytes(data[3:5], "big"):
+        if not (more := await reader.read(65536)):
+            break
+        data += more
+    return data
+
+
+def gate(objects: Callable[[bytes], bool], *, silent: bool = False) -> Odd:
+    """A box or balancer that reads the whole hello first, and closes (or waits) if it objects."""
+
+    async def stand_between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await _whole_hello(reader)
+        if objects(first):
+            if silent:
+                await keep_silent(reader, writer)
+            writer.close()
+            return
+        far_reader, far_writer = await asyncio.open_connection(*GENUINE)
+        far_writer.write(first)
+        await asyncio.gather(_carry(reader, far_writer), _carry(far_reader, writer))
+
+    return stand_between
+
+
+def _server_name(hello: bytes) -> str:
+    """The host_name of server_name (RFC 6066 section 3) below acronis.com, by its length field."""
+    end = hello.find(b"acronis.com") + len(b"acronis.com")
+    for size in range(11, min(end - 1, 250)):
+        if hello[end - size - 2 : end - size] == size.to_bytes(2, "big"):
+            return hello[end - size : end].decode()
+    return ""
+
+
+def _is_lost(hello: bytes) -> bool:
+    """For a host of the data centre, and not for a name below it: its server is down."""
+    name = _server_name(hello)
+    return name.endswith("-cloud.acronis.com") and name.count(".") == 2
+
+
+def _first(count: int) -> Callable[[bytes], bool]:
+    """What names a host is refused so many times, as when most servers of a pool are down."""
+    left = itertools.count(count, -1)
+    return lambda hello: _server_name(hello).endswith("acronis.com") and next(left) > 0
+
+
 KINDS: dict[str, Odd] = {
     "close": close_at_once,
     "reset": reset_at_once,
@@ -118,6 +167,10 @@ KINDS: dict[str, Odd] = {
     "mail": answer_in_proxy_words,
     "no-tls-1.3": box(_offers_tls_1_3),
     "no-tls": box(lambda first: first[:1] == b"\x16"),
+    "lost-server": gate(_is_lost),
+    "lost-server-silent": gate(_is_lost, silent=True),
+    "domain-filter": gate(lambda hello: _server_name(hello).endswith("acronis.com")),
+    "pool-mostly-down": gate(_first(4)),
 }
 
 
