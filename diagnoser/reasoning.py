@@ -50,6 +50,8 @@ _CONNECTED = frozenset(
 )  # fmt: skip
 # What only the service itself says.
 _ANSWERED = frozenset({"server-side", "account-refused", "service-disabled"})
+# EADDRNOTAVAIL of Linux and of macOS, WSAEADDRNOTAVAIL.
+_NO_PORT = (99, 49, 10049)
 _ABOUT_CERTIFICATES = (
     Category.MITM_CERTIFICATE,
     Category.CERTIFICATE,
@@ -257,6 +259,17 @@ def met_facts(probe: ProbeResult, stage: Stage) -> tuple[Evidence, ...]:
     if result.detail:
         found.append(fact(probe, stage, "detail", result.detail))
     return tuple(found)
+
+
+def lacks_port(probe: ProbeResult) -> bool:
+    """This machine had no port of its own left for a connection (EADDRNOTAVAIL, connect(2)).
+
+    Of an IPv6 address the same number says that this machine has no address of that kind.
+    """
+    connect = probe.stage(Stage.CONNECT)
+    if connect.condition is not Condition.NETWORK_UNREACHABLE or connect.error not in _NO_PORT:
+        return False
+    return any(":" not in a.address and a.error in (None, *_NO_PORT) for a in probe.addresses)
 
 
 def narrowed(probe: ProbeResult) -> tuple[Evidence, ...]:

@@ -25,7 +25,7 @@ from diagnoser.model import (
     TrustStore,
     VerifyResult,
 )
-from diagnoser.reasoning import narrowed
+from diagnoser.reasoning import lacks_port, narrowed
 from diagnoser.reports.phrasing import ending, stage_word, translated
 
 _MOST_SEEN = 6
@@ -104,6 +104,8 @@ def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Ite
     """What one observation, taken for what it is, does not say."""
     say, place = words.phrases, translated(probe.vantage, words)
     told = {e.fact: e.value for e in probe.endpoint.derivation}
+    if lacks_port(probe):
+        yield say["no_free_port"].format(place=place, endpoint=probe.endpoint)
     if probe.asks_otherwise:
         name = told[ASKED_NAME]
         yield say["asked_otherwise"].format(place=place, endpoint=probe.endpoint, name=name)

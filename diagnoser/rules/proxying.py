@@ -13,7 +13,15 @@ from diagnoser.model import (
     Stage,
     Standing,
 )
-from diagnoser.reasoning import by_condition, case_rule, fact, met_facts, probe_rule, unprobed
+from diagnoser.reasoning import (
+    by_condition,
+    case_rule,
+    fact,
+    lacks_port,
+    met_facts,
+    probe_rule,
+    unprobed,
+)
 
 # Squid 5 answers 500 where the name cannot be resolved, older ones 503 (measured). Of SOCKS: no
 # network, no host, refused there, TTL expired, and failures of any kind (RFC 1928 section 6).
@@ -44,6 +52,9 @@ def proxy_unreachable(probe: ProbeResult) -> Finding:
     if found := _without_proxy(probe):
         return found
     proxy = fact(probe, Stage.CONNECT, "proxy", probe.proxy)
+    if lacks_port(probe):
+        shown = fact(probe, Stage.CONNECT, "refused_by", "no-free-port")
+        return Finding(Standing.UNDECIDED, (proxy, *met_facts(probe, Stage.CONNECT), shown))
     for stage in (Stage.RESOLVE, Stage.CONNECT):
         if probe.stage(stage).condition not in (Condition.MET, Condition.NOT_REACHED):
             return Finding(Standing.APPLIES, (proxy, *met_facts(probe, stage)))

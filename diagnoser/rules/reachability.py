@@ -19,7 +19,14 @@ from diagnoser.model import (
     Stage,
     Standing,
 )
-from diagnoser.reasoning import as_the_agent_saw_it, by_condition, fact, met_facts, probe_rule
+from diagnoser.reasoning import (
+    as_the_agent_saw_it,
+    by_condition,
+    fact,
+    lacks_port,
+    met_facts,
+    probe_rule,
+)
 from diagnoser.scrutiny import scrutinise
 
 # RFC 1918, RFC 6598 (carrier-grade NAT), RFC 3927, RFC 4193, RFC 4291 section 2.5.6.
@@ -164,6 +171,7 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     Decided by: ENETUNREACH or EHOSTUNREACH on every address (ICMP destination unreachable,
     RFC 792; a firewall that rejects with ICMP gives the same number); or this machine refuses it
     before a packet leaves (EACCES, EPERM, a black hole's EINVAL, ip-route(8); Winsock's 10013).
+    Undecided where this machine has no port of its own left for a connection (EADDRNOTAVAIL).
     Not to be confused with: silence, which is ``port-filtered``.
     """
     found = _behind_proxy(probe, Stage.CONNECT) or by_condition(
@@ -173,6 +181,9 @@ def network_unreachable(probe: ProbeResult) -> Finding:
     if found.standing is Standing.APPLIES and probe.addresses:
         if all(":" in a.address for a in probe.addresses):
             shown = (*shown, fact(probe, Stage.CONNECT, "only_addresses", "IPv6"))
+        if lacks_port(probe):
+            shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "no-free-port"))
+            return Finding(Standing.UNDECIDED, shown)
         if all(a.error in _FORBIDDEN_HERE for a in probe.addresses):
             shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "this-machine"))
     return Finding(found.standing, shown)

@@ -7,6 +7,7 @@ one that loses large hellos. Each is an address in a network of the test's own.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ import pki
 import pytest
 from situations import HERE, Answer, Errand, Expected, Lab, lab
 
+from diagnoser import catalog
 from diagnoser.model import Condition, Control, Stage, Standing
+from diagnoser.reports.remarks import remarks
 
 pytestmark = pytest.mark.peer
 
@@ -174,3 +177,27 @@ def test_a_connection_that_did_not_open_is_no_lost_hello(answers: dict[str, Answ
     assert large is not None
     assert large.condition is Condition.CONNECTION_TIMED_OUT
     assert found.finding("large-hello-lost").standing is Standing.UNDECIDED
+
+
+def test_a_machine_without_a_free_port_says_nothing_of_the_network() -> None:
+    """connect(2): EADDRNOTAVAIL, "all port numbers in the ephemeral range are in use"."""
+    with lab("nginx", "dnsmasq") as network:
+        network.resolve_by("host-record=full-cloud.acronis.com,203.0.113.10\n")
+        network.serve_genuine("203.0.113.10", ports=(443,))
+        network.wait_for("203.0.113.10", 443)
+        hold = "exec 3<>/dev/tcp/203.0.113.10/443; exec sleep 60"
+        network.run("sh", "-c", "echo 50000 50001 > /proc/sys/net/ipv4/ip_local_port_range")
+        for _ in range(2):
+            network.start("bash", "-c", hold)
+        full = "! (exec 3<>/dev/tcp/203.0.113.10/443) 2>/dev/null"
+        network.run(
+            "bash", "-c", f"for n in $(seq 100); do {full} && exit; sleep 0.02; done; exit 1"
+        )
+        errand = Errand("full-cloud.acronis.com:443", root=pki.public_root().pem)
+        (answer,) = network.answer([errand])
+    connect = answer.probe.stage(Stage.CONNECT)
+    assert connect.error == errno.EADDRNOTAVAIL
+    assert answer.diagnosis.cause is None
+    assert answer.facts("network-unreachable")["refused_by"] == "no-free-port"
+    told = remarks(answer.diagnosis, catalog.words("en"))
+    assert any("no port of its own left" in t for t in told)
