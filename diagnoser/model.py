@@ -159,6 +159,7 @@ class Control(StrEnum):
     LARGE_HELLO = "large-hello"
     PLAIN_HTTP = "plain-http"
     OTHER_PORT = "other-port"
+    OTHER_ADDRESS = "other-address"
     DIRECT = "direct"
 
 

@@ -16,6 +16,7 @@ from diagnoser.model import (
     Case,
     Category,
     Condition,
+    Control,
     Evidence,
     Finding,
     Origin,
@@ -262,14 +263,9 @@ def met_facts(probe: ProbeResult, stage: Stage) -> tuple[Evidence, ...]:
 
 
 def lacks_port(probe: ProbeResult) -> bool:
-    """This machine had no port of its own left for a connection (EADDRNOTAVAIL, connect(2)).
-
-    Of an IPv6 address the same number says that this machine has no address of that kind.
-    """
+    """This machine had no port of its own left for a connection (EADDRNOTAVAIL, connect(2))."""
     connect = probe.stage(Stage.CONNECT)
-    if connect.condition is not Condition.NETWORK_UNREACHABLE or connect.error not in _NO_PORT:
-        return False
-    return any(":" not in a.address and a.error in (None, *_NO_PORT) for a in probe.addresses)
+    return connect.condition is Condition.UNCLASSIFIED and connect.error in _NO_PORT
 
 
 def narrowed(probe: ProbeResult) -> tuple[Evidence, ...]:
@@ -282,6 +278,12 @@ def narrowed(probe: ProbeResult) -> tuple[Evidence, ...]:
     if probe.stage(Stage.HANDSHAKE).condition in (Condition.MET, Condition.NOT_TLS):
         return ()
     return (fact(probe, Stage.HANDSHAKE, "narrowed_by", tls.narrowed_by),)
+
+
+def good_address(probe: ProbeResult) -> tuple[Evidence, ...]:
+    """The address of the same name that is answered as it should be, where another is not."""
+    other = probe.control(Control.OTHER_ADDRESS)
+    return () if other is None else (fact(probe, Stage.CONNECT, "good_address", other.question),)
 
 
 def by_condition(probe: ProbeResult, stage: Stage, *sought: Condition) -> Finding:

@@ -53,6 +53,8 @@ _WINDOWS = {
 }
 # Above every errno, so that they speak for themselves where an error carries them as one.
 _BY_ERRNO = _CONDITIONS | {n: condition for n, condition in _WINDOWS.items() if n > 1000}
+# EADDRNOTAVAIL of Linux and of macOS, WSAEADDRNOTAVAIL.
+_NO_PORT = (99, 49, 10049)
 _KINDS = (
     (ConnectionRefusedError, Condition.CONNECTION_REFUSED),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), Condition.CONNECTION_RESET),
@@ -77,3 +79,14 @@ def condition_of(error: OSError) -> Condition:
     # An error that was raised again may have lost that number and kept its class.
     kind = next((c for kind, c in _KINDS if isinstance(error, kind)), None)
     return kind or _BY_ERRNO.get(error.errno or 0, Condition.UNCLASSIFIED)
+
+
+def condition_at(error: OSError, host: str) -> Condition:
+    """The condition of an attempt to connect to a numeric address.
+
+    That an address is not available says of an IPv6 one that this machine has no IPv6, and of any
+    other that all of its own ports are in use (connect(2)): nothing of the network.
+    """
+    if number_of(error) in _NO_PORT and ":" not in host:
+        return Condition.UNCLASSIFIED
+    return condition_of(error)

@@ -25,7 +25,7 @@ from diagnoser.model import (
     VerifyResult,
 )
 from diagnoser.probing import patience, tunnel
-from diagnoser.probing.conditions import condition_of, number_of
+from diagnoser.probing.conditions import condition_at, condition_of, number_of
 from diagnoser.probing.dialogue import RECEIVE, converse, hear_out, look_after
 from diagnoser.probing.handshake import Handshake, Progress
 
@@ -149,7 +149,7 @@ async def _attempt(
         spent = monotonic() - begun
         if limit.expired():
             return AddressResult(host, port, Condition.CONNECTION_TIMED_OUT, spent), None
-        return AddressResult(host, port, condition_of(error), spent, number_of(error)), None
+        return AddressResult(host, port, condition_at(error, host), spent, number_of(error)), None
     spent = monotonic() - begun
     return AddressResult(host, port, Condition.MET, spent), Opened(connection, address, spent)
 

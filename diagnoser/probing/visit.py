@@ -32,7 +32,7 @@ from diagnoser.model import (
     Transport,
     TrustStore,
 )
-from diagnoser.probing import controls, other_ports, patience, second_round, stages
+from diagnoser.probing import controls, other_ports, patience, second_round, siblings, stages
 from diagnoser.probing.contexts import Contexts
 from diagnoser.probing.handshake import Handshake
 
@@ -158,6 +158,16 @@ class Visit:
             await self._ask_controls(opened.address)
         if self.looks_ahead and self._is_through():
             await self._look_ahead(opened.address)
+            if (worse := await siblings.visit_others(self, opened.address)) is not None:
+                self._tell_of(worse, opened.address)
+
+    def _tell_of(self, worse: Visit, used: Address) -> None:
+        """What goes wrong at one of the addresses is what counts; that another is good is shown."""
+        leaf = self.tls.end_entity if self.tls is not None else None
+        good = ControlResult(Control.OTHER_ADDRESS, used.host, Condition.MET, certificate=leaf)
+        self.reached = worse.reached | {Stage.RESOLVE: self.reached[Stage.RESOLVE]}
+        self.tls, self.chain_ders = worse.tls, worse.chain_ders
+        self.controls = (*worse.controls, good)
 
     def _note_lookup(self, addresses: Sequence[Address]) -> None:
         """Where the addresses come from, if it was the name of the host that was looked up."""

@@ -20,7 +20,7 @@ from diagnoser.model import (
     TcpFlow,
     Transport,
 )
-from diagnoser.reasoning import by_condition, fact, met_facts, narrowed, probe_rule
+from diagnoser.reasoning import by_condition, fact, good_address, met_facts, narrowed, probe_rule
 from diagnoser.tls_numbers import PROTOCOL_VERSION
 
 # The hellos that name the host in one piece, as the first one did.
@@ -170,7 +170,7 @@ def _hints(probe: ProbeResult) -> tuple[Evidence, ...]:
             found.append(fact(probe, Stage.HANDSHAKE, "longer_name_answered", "yes"))
     elif (other := probe.control(Control.NONSENSE_NAME)) is not None and other.certificate:
         found.append(fact(probe, Stage.HANDSHAKE, "other_host_answered", other.certificate.subject))
-    return (*found, *_unopened_again(probe))
+    return (*found, *good_address(probe), *_unopened_again(probe))
 
 
 def _unopened_again(probe: ProbeResult) -> tuple[Evidence, ...]:

@@ -25,7 +25,7 @@ from diagnoser.model import (
     Standing,
     Transport,
 )
-from diagnoser.reasoning import Rule, fact, met_facts, probe_rule
+from diagnoser.reasoning import Rule, fact, good_address, met_facts, probe_rule
 from diagnoser.scrutiny import STORAGE_PORT, Scrutiny, says_acronis, scrutinise
 
 
@@ -46,6 +46,9 @@ def _shown(probe: ProbeResult, seen: Scrutiny) -> tuple[Evidence, ...]:
             fact(probe, Stage.VERIFY, f"verify_{v.trust_store.value}", f"{v.name} ({v.code})")
             for v in probe.tls.verify
         ]
+    if other := good_address(probe):
+        met = probe.stage(Stage.CONNECT)
+        found += [fact(probe, Stage.CONNECT, "this_address", met.detail), *other]
     return tuple(found)
 
 

@@ -178,12 +178,12 @@ def network_unreachable(probe: ProbeResult) -> Finding:
         probe, Stage.CONNECT, Condition.NETWORK_UNREACHABLE
     )
     shown = found.evidence + _addresses(probe)
+    if probe.proxy is None and lacks_port(probe):
+        shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "no-free-port"))
+        return Finding(Standing.UNDECIDED, shown)
     if found.standing is Standing.APPLIES and probe.addresses:
         if all(":" in a.address for a in probe.addresses):
             shown = (*shown, fact(probe, Stage.CONNECT, "only_addresses", "IPv6"))
-        if lacks_port(probe):
-            shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "no-free-port"))
-            return Finding(Standing.UNDECIDED, shown)
         if all(a.error in _FORBIDDEN_HERE for a in probe.addresses):
             shown = (*shown, fact(probe, Stage.CONNECT, "refused_by", "this-machine"))
     return Finding(found.standing, shown)
