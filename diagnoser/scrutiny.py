@@ -29,6 +29,8 @@ from diagnoser.tls_numbers import DATE_CODES
 
 STORAGE_PORT = 44445
 FRESH = timedelta(days=7)
+# Who mints a certificate has a clock of his own.
+_SKEW = timedelta(days=1)
 # OpenSSL's security level 2 (112 bits): SSL_CTX_set_security_level(3).
 _LEAST_RSA = 2048
 _SMALL_CURVES = frozenset(
@@ -48,7 +50,8 @@ class Scrutiny:
     interceptor's own).
     ``is_trusted_here``: this machine's own store accepts it.
     ``is_logged``: the end-entity certificate embeds SCTs (RFC 6962), as public CAs issue them.
-    ``is_fresh``: it was issued less than a week before the probe.
+    ``is_fresh``: it was issued less than a week before the probe, and not after it: where the
+    clock of this machine is behind, its age is not known.
     ``is_minted``: the peer made a certificate for a name that cannot exist.
     ``asks_for_certificate``: the peer sent a CertificateRequest (RFC 8446 section 4.3.2).
     ``has_foreign_key``: its issuer is a public intermediate by name, and it points to a key that
@@ -138,6 +141,14 @@ class Scrutiny:
         return self.issuer is not None and self.issuer.kind == "acronis-storage"
 
     @property
+    def _is_of_own_ca(self) -> bool:
+        """A host of Acronis, below a root that was installed on this machine and is no public one.
+
+        A gateway that passes on the request for the agent's certificate passes on its names, too.
+        """
+        return self.is_ours and bool(self.is_trusted_here) and self.is_public is False
+
+    @property
     def is_as_expected(self) -> bool:
         """By its names alone, all that a flattened transcript has: the right host, a public CA."""
         named = self.is_public is None and self.is_named_right and self.product is None
@@ -156,7 +167,7 @@ class Scrutiny:
         if self.is_of_public_ca and self.is_named_right:
             return True
         if self.role.id is Role.STORAGE and self.is_pinned is not False and self.product is None:
-            marked = self.names_acronis or self._is_of_acronis_ca
+            marked = self._is_of_acronis_ca or (self.names_acronis and not self._is_of_own_ca)
             return True if self.asks_for_certificate and marked else None
         return None
 
@@ -177,7 +188,7 @@ def scrutinise(probe: ProbeResult) -> Scrutiny | None:
         is_pinned=_leads_to_root(tls, TrustStore.ROLE),
         is_trusted_here=_leads_to_root(tls, TrustStore.SYSTEM),
         is_logged=None if leaf.timestamps is None else bool(leaf.timestamps),
-        is_fresh=None if leaf.not_before is None else probe.at - leaf.not_before < FRESH,
+        is_fresh=_is_fresh(probe, leaf),
         is_minted=_is_minted(probe),
         is_named_right=_is_named_right(probe, leaf),
         asks_for_certificate=_asks_for_certificate(probe, tls),
@@ -203,6 +214,12 @@ def _leads_to_root(tls: TlsFacts, store: TrustStore) -> bool | None:
     at_server = (v.code for v in tls.verify_at_server_time if v.trust_store is store)
     holds = result.code == 0 or next(at_server, None) == 0
     return holds or (result.code in DATE_CODES and result.depth == 0)
+
+
+def _is_fresh(probe: ProbeResult, leaf: CertificateFacts) -> bool | None:
+    if leaf.not_before is None or leaf.not_before - probe.at > _SKEW:
+        return None
+    return probe.at - leaf.not_before < FRESH
 
 
 def _is_minted(probe: ProbeResult) -> bool | None:

@@ -179,7 +179,9 @@ def root_not_trusted(probe: ProbeResult) -> Finding:
         or probe.tls.verified_by(TrustStore.SYSTEM) is None
         # Self-signed is how such a server is installed.
         or seen.role.id is Role.ON_PREMISES
-        or (seen.role.issuer == "public" and not seen.is_logged)
+        # Who re-signs can copy the timestamps of the genuine certificate, and nobody here checks
+        # their signatures: where a public root is expected, no other one is just unknown.
+        or seen.role.issuer == "public"
         # Where the chain breaks off, nobody knows which root it would have led to.
         or (system.code in _NO_ISSUER and not sent)
     )
