@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from diagnoser import catalog, probing
@@ -186,8 +187,8 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
     }
     found: dict[tuple[str, int, str | None], ProbeResult] = {}
     if wanted:
-        results = probing.run(
-            tuple(wanted.values()),
+        visit = partial(
+            probing.run,
             network=inquiry.network,
             trust=inquiry.trust,
             timeout=inquiry.timeout,
@@ -197,6 +198,8 @@ def investigate(cases: Sequence[Case], inquiry: Inquiry) -> tuple[Case, ...]:
             now=inquiry.now,
             looks_ahead=inquiry.looks_ahead,
         )
+        results = visit(tuple(wanted.values()))
+        results = probing.ask_alone(results, inquiry.network, visit, inquiry.timeout)
         found = {r.endpoint.key: r for r in results}
     return tuple(_with_probes(c, found) for c in cases)
 

@@ -161,6 +161,8 @@ class Control(StrEnum):
     OTHER_PORT = "other-port"
     OTHER_ADDRESS = "other-address"
     DIRECT = "direct"
+    TOGETHER = "together"
+    SHUT_OUT = "shut-out"
 
 
 @dataclass(frozen=True, slots=True)

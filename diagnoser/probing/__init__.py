@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         find_credentials,
         load_credentials,
     )
+    from diagnoser.probing.crowds import ask_alone
     from diagnoser.probing.rounds import probe, probe_all, run
     from diagnoser.probing.transport import (
         RedirectedNetwork,
@@ -31,6 +32,7 @@ else:
     _MODULES = {
         "agent_settings": ("NoProxyAddress", "find_certificates", "find_proxy", "parse_proxy"),
         "credentials": ("ClientCredentials", "find_credentials", "load_credentials"),
+        "crowds": ("ask_alone",),
         "rounds": ("probe", "probe_all", "run"),
         "transport": ("RedirectedNetwork", "Redirection", "SystemNetwork", "parse_redirection"),
         "trust": ("Trust",),
@@ -47,6 +49,7 @@ __all__ = [
     "Redirection",
     "SystemNetwork",
     "Trust",
+    "ask_alone",
     "find_certificates",
     "find_credentials",
     "find_proxy",

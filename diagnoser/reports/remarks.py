@@ -16,6 +16,7 @@ from diagnoser.model import (
     ASSUMED_TIME,
     Category,
     Condition,
+    Control,
     Diagnosis,
     ProbeResult,
     Role,
@@ -106,6 +107,16 @@ def _reservations(probe: ProbeResult, diagnosis: Diagnosis, words: Words) -> Ite
     told = {e.fact: e.value for e in probe.endpoint.derivation}
     if lacks_port(probe):
         yield say["no_free_port"].format(place=place, endpoint=probe.endpoint)
+    if (closed := probe.control(Control.SHUT_OUT)) is not None:
+        how = words.reasons[closed.condition.value]
+        yield say["shut_out"].format(
+            place=place, endpoint=probe.endpoint, other=closed.question, how=how
+        )
+    if (crowd := probe.control(Control.TOGETHER)) is not None:
+        how = words.reasons[crowd.condition.value]
+        yield say["together"].format(
+            place=place, endpoint=probe.endpoint, others=crowd.question, how=how
+        )
     if probe.asks_otherwise:
         name = told[ASKED_NAME]
         yield say["asked_otherwise"].format(place=place, endpoint=probe.endpoint, name=name)

@@ -196,7 +196,8 @@ def port_closed(probe: ProbeResult) -> Finding:
 
     Decided by: ECONNREFUSED, the RST that answers our SYN (RFC 9293 section 3.5.2). A firewall
     that rejects with a reset looks the same from here; either way the port is not open. Suspected
-    where evidence shows that no connection opened, and not how it failed.
+    where evidence shows that no connection opened, and not how it failed; undecided where another
+    endpoint that had opened is shut as well by then, as by a limit on connections.
     Not to be confused with: a port that says nothing at all, ``port-filtered``.
     """
     found = (
@@ -204,7 +205,7 @@ def port_closed(probe: ProbeResult) -> Finding:
         or _unopened(probe)
         or by_condition(probe, Stage.CONNECT, Condition.CONNECTION_REFUSED)
     )
-    return Finding(found.standing, found.evidence + _addresses(probe))
+    return _unless_shut_out(probe, Finding(found.standing, found.evidence + _addresses(probe)))
 
 
 @as_the_agent_saw_it
@@ -214,7 +215,8 @@ def port_filtered(probe: ProbeResult) -> Finding:
 
     Decided by: no answer to the SYN within the time limit, or ETIMEDOUT, on every address. Whether
     another port of the same address answers tells a filter of this port from a silent host.
-    Suspected where evidence shows that no connection opened, and not how it failed.
+    Suspected where evidence shows that no connection opened, and not how it failed; undecided where
+    another endpoint that had opened is silent as well by then: this machine has been shut out.
     Not to be confused with: a refusal, ``port-closed``; a host that is down is silent as well.
     """
     found = (
@@ -222,7 +224,17 @@ def port_filtered(probe: ProbeResult) -> Finding:
         or _unopened(probe)
         or by_condition(probe, Stage.CONNECT, Condition.CONNECTION_TIMED_OUT)
     )
-    return Finding(found.standing, found.evidence + _addresses(probe) + _other_ports(probe))
+    shown = found.evidence + _addresses(probe) + _other_ports(probe)
+    return _unless_shut_out(probe, Finding(found.standing, shown))
+
+
+def _unless_shut_out(probe: ProbeResult, found: Finding) -> Finding:
+    """What had opened in the same round does so no more: then nothing is known of this port."""
+    control = probe.control(Control.SHUT_OUT)
+    if control is None or found.standing is not Standing.APPLIES:
+        return found
+    shown = fact(probe, Stage.CONNECT, "shut_out", f"{control.question} {control.condition.value}")
+    return Finding(Standing.UNDECIDED, (*found.evidence, shown))
 
 
 def _other_ports(probe: ProbeResult) -> tuple[Evidence, ...]:
