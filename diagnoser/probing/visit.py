@@ -280,7 +280,12 @@ class Visit:
             return await self._open_again(address)
 
         spent = self.reached[Stage.HANDSHAKE].seconds or 0.0
-        seconds = min(self._left(), second_round.SECONDS, max(_SHORTEST_LOOK_AHEAD, 4 * spent))
+        both = spent + (self.reached[Stage.CONNECT].seconds or 0.0)
+        # A slow line, or a slow server, is as slow the second time.
+        longest = max(second_round.SECONDS, 2 * both)
+        seconds = min(self._left(), longest, max(_SHORTEST_LOOK_AHEAD, 4 * spent))
+        if seconds < both:
+            return
         self.controls += await second_round.look_ahead(opener, self.endpoint, seconds)
 
     async def _ask_other_ports(self, addresses: Sequence[Address]) -> None:

@@ -136,6 +136,15 @@ def gate(objects: Callable[[bytes], bool], *, silent: bool = False) -> Odd:
     return stand_between
 
 
+async def think(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The genuine server, overloaded or behind a satellite: every first answer takes its time."""
+    first = await _whole_hello(reader)
+    await asyncio.sleep(1.6)
+    far_reader, far_writer = await asyncio.open_connection(*GENUINE)
+    far_writer.write(first)
+    await asyncio.gather(_carry(reader, far_writer), _carry(far_reader, writer))
+
+
 def _server_name(hello: bytes) -> str:
     """The host_name of server_name (RFC 6066 section 3) below acronis.com, by its length field."""
     end = hello.find(b"acronis.com") + len(b"acronis.com")
@@ -167,6 +176,7 @@ KINDS: dict[str, Odd] = {
     "mail": answer_in_proxy_words,
     "no-tls-1.3": box(_offers_tls_1_3),
     "no-tls": box(lambda first: first[:1] == b"\x16"),
+    "slow": think,
     "lost-server": gate(_is_lost),
     "lost-server-silent": gate(_is_lost, silent=True),
     "domain-filter": gate(lambda hello: _server_name(hello).endswith("acronis.com")),
