@@ -302,7 +302,8 @@ def alert_received(probe: ProbeResult) -> Finding:
     """The other side ended the handshake with a TLS alert that no other rule explains.
 
     Decided by: a fatal alert from the other side (RFC 8446 section 6.2), other than
-    protocol_version and those that answer a client certificate.
+    protocol_version and those that answer a client certificate. A box on the way can send it, too:
+    whether another name is answered stands in the evidence.
     Not to be confused with: an alert about the agent's certificate, ``client-certificate-refused``.
     """
     if found := _untested(probe):
@@ -314,7 +315,7 @@ def alert_received(probe: ProbeResult) -> Finding:
     shown = (*found.evidence, fact(probe, Stage.HANDSHAKE, "alert", alert))
     if alert.number == PROTOCOL_VERSION or alert.direction is Direction.SENT:
         return Finding(Standing.RULED_OUT, shown)
-    return Finding(Standing.APPLIES, shown)
+    return Finding(Standing.APPLIES, shown + _unnamed_answers(probe))
 
 
 RULES = (not_tls, handshake_blocked, handshake_stalled, protocol_too_old, alert_received)

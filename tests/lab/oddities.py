@@ -166,6 +166,19 @@ def _first(count: int) -> Callable[[bytes], bool]:
     return lambda hello: _server_name(hello).endswith("acronis.com") and next(left) > 0
 
 
+async def object_to_names(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A filter that says so: access_denied(49), as far as a host of the vendor is named."""
+    first = await _whole_hello(reader)
+    if _server_name(first).endswith("acronis.com"):
+        writer.write(b"\x15\x03\x03\x00\x02\x02\x31")
+        await writer.drain()
+        writer.close()
+        return
+    far_reader, far_writer = await asyncio.open_connection(*GENUINE)
+    far_writer.write(first)
+    await asyncio.gather(_carry(reader, far_writer), _carry(far_reader, writer))
+
+
 KINDS: dict[str, Odd] = {
     "close": close_at_once,
     "reset": reset_at_once,
@@ -177,6 +190,7 @@ KINDS: dict[str, Odd] = {
     "no-tls-1.3": box(_offers_tls_1_3),
     "no-tls": box(lambda first: first[:1] == b"\x16"),
     "slow": think,
+    "name-filter-with-alert": object_to_names,
     "lost-server": gate(_is_lost),
     "lost-server-silent": gate(_is_lost, silent=True),
     "domain-filter": gate(lambda hello: _server_name(hello).endswith("acronis.com")),

@@ -136,6 +136,15 @@ SITUATIONS = {
         ),
         odd="domain-filter",
     ),
+    # A filter that says so. The server could have sent the alert: whose it is, is not told.
+    "filter-with-an-alert": Situation(
+        "203.0.113.111",
+        Expected(
+            HANDSHAKE, Condition.FATAL_ALERT, "alert-received", error=49,
+            excluded=(*PORTS, "handshake-blocked", "handshake-stalled"),
+        ),
+        odd="name-filter-with-alert",
+    ),
     # Every hello that names the host dies, the others live: by chance alone.
     "pool-mostly-down": Situation("203.0.113.104", None, odd="pool-mostly-down"),
     "way-that-vanishes": Situation(
@@ -243,6 +252,11 @@ def test_what_is_answered_the_second_time_was_no_filter(answers: dict[str, Answe
     assert found.facts("handshake-blocked")["second_try_answered"] == "yes"
     assert found.finding("handshake-blocked").standing is Standing.UNDECIDED
     assert found.finding("endpoint-healthy").standing not in (Standing.APPLIES, SUSPECTED)
+
+
+def test_that_another_name_is_answered_stands_beside_an_alert(answers: dict[str, Answer]) -> None:
+    told = answers["filter-with-an-alert"].facts("alert-received")
+    assert told["other_name_answered"].endswith(".invalid")
 
 
 def test_a_connection_that_did_not_open_is_no_lost_hello(answers: dict[str, Answer]) -> None:
