@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diagnoser.model import (
+    Aftermath,
     Condition,
     Control,
     Origin,
@@ -66,6 +67,19 @@ def hangs_up_unasked(probe: ProbeResult) -> bool:
     return silence is not None and silence.condition in cut
 
 
+def hangs_up_on_certificate(probe: ProbeResult) -> bool:
+    """The peer asked for the agent's certificate, got it, and cut the connection without a word.
+
+    In TLS 1.3 that comes after a finished handshake, in TLS 1.2 before its end.
+    """
+    tls = probe.tls
+    if tls is None or not tls.client_certificate_sent or not tls.received_chain:
+        return False
+    ended = probe.stage(Stage.HANDSHAKE).condition
+    late = ended is Condition.MET and tls.aftermath in (Aftermath.CLOSED, Aftermath.RESET)
+    return late or ended in (Condition.CONNECTION_CLOSED, Condition.CONNECTION_RESET)
+
+
 def answers_by_turns(probe: ProbeResult) -> bool:
     """The very same hello was answered one time and cut the other: one server of several is ill,
     or something on the way is."""
@@ -115,7 +129,7 @@ def _works(probe: ProbeResult) -> bool | None:
     )
     if handshake.condition is not Condition.MET and not unasked:
         return False
-    if answers_by_turns(probe):
+    if answers_by_turns(probe) or hangs_up_on_certificate(probe):
         return None
     leaf = seen.leaf
     if leaf.not_before is None or leaf.not_after is None or not seen.is_genuine:

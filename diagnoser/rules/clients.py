@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diagnoser.health import hangs_up_on_certificate
 from diagnoser.model import (
     Aftermath,
     Category,
@@ -90,6 +91,12 @@ def client_certificate_required(probe: ProbeResult) -> Finding:
 
 
 def _by_alert(probe: ProbeResult, *, expired: bool) -> Finding:
+    if hangs_up_on_certificate(probe):
+        # Whether it was this certificate, and what is wrong with it, is not told.
+        past = probe.tls is not None and _is_past(probe, probe.tls)
+        standing = Standing.SUSPECTED if past or not expired else Standing.UNDECIDED
+        shown = fact(probe, Stage.HANDSHAKE, "hung_up_on_certificate", "yes")
+        return Finding(standing, (*_shown(probe), shown))
     if found := _untested(probe):
         return found
     tls = probe.tls
@@ -127,7 +134,8 @@ def client_certificate_refused(probe: ProbeResult) -> Finding:
 
     Decided by: alert unknown_ca(48), bad_certificate(42), certificate_unknown(46),
     certificate_revoked(44) or access_denied(49) after our certificate was presented. Suspected
-    where it is not certain that the storage answered.
+    where it is not certain that the storage answered, and where the connection was cut without a
+    word as soon as the certificate was presented.
     Not to be confused with: this machine distrusting the server, ``root-not-trusted``.
     """
     return _by_alert(probe, expired=False)

@@ -208,8 +208,9 @@ def handshake_blocked(probe: ProbeResult) -> Finding:
     if found.standing is not Standing.APPLIES:
         return found
     tls = probe.tls
-    if tls is not None and tls.client_certificate_requested and not tls.client_certificate_sent:
-        # The hello got through; a peer that hangs up on a missing certificate blocks nothing.
+    if tls is not None and tls.client_certificate_requested:
+        # The hello got through; a peer that hangs up on a certificate, or on a missing one, blocks
+        # nothing.
         return Finding(Standing.UNDECIDED, found.evidence)
     if proofs := _name_proofs(probe):
         return Finding(Standing.APPLIES, found.evidence + proofs)
