@@ -23,6 +23,7 @@ from diagnoser.diagnosis import judge, open_case
 from diagnoser.errors import OutputError
 from diagnoser.evidence import join, read_report, read_transcripts
 from diagnoser.grammar import read_blocks
+from diagnoser.health import hangs_up_on_certificate
 from diagnoser.model import Attribute, CertificateFacts, Condition, Name, Report, Stage
 from diagnoser.reports import bundle, transcript
 from diagnoser.reports.bundle import pack
@@ -163,6 +164,8 @@ def tellable() -> list[object]:
         case = replace(make_case(table), block=None, recognised=())
         cause = judge(case).cause
         alone = len(case.probes) == 1 and not case.probes[0].controls and not case.probes[0].lookup
+        # Whether the peer hung up at once, or when it was tired of waiting, is not in a transcript.
+        alone = alone and not hangs_up_on_certificate(case.probes[0])
         if alone and cause is not None and cause.rule in TOLD and "without-tls" not in name:
             found.append(pytest.param(table, cause.rule, id=name))
     return found

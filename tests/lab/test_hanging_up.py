@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pki
 import pytest
-from oddities import _reset, _whole_hello
 from situations import Answer
 from tls_peers import NGINX, OPENSSL, STORAGE, Servers, Visit, answer_all, presenting, servers
 
@@ -26,29 +26,34 @@ WAYS = ("TLSv1.2 close", "TLSv1.2 reset", "TLSv1.3 close", "TLSv1.3 reset")
 
 def cut_after_the_first_flight(inner: str, outer: str, *, reset: bool) -> None:
     """Serve ``outer`` with what ``inner`` answers to a hello; the client's own flight ends it."""
+    listening = socket.create_server(_place(outer))
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            address, _, port = inner.rpartition(":")
-            far_reader, far_writer = await asyncio.open_connection(address, int(port))
-            far_writer.write(await _whole_hello(reader))
+    def serve(near: socket.socket) -> None:
+        with near, socket.create_connection(_place(inner)) as far, contextlib.suppress(OSError):
+            far.sendall(near.recv(65536))
             # Until the server waits: its flight may come in several segments.
+            far.settimeout(0.15)
             with contextlib.suppress(TimeoutError):
-                while data := await asyncio.wait_for(far_reader.read(65536), 0.15):
-                    writer.write(data)
-            await reader.read(65536)
-            far_writer.close()
-        if reset:
-            _reset(writer)
-        else:
-            writer.close()
+                while data := far.recv(65536):
+                    near.sendall(data)
+            near.recv(65536)
+            if reset:
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    async def main() -> None:
-        address, _, port = outer.rpartition(":")
-        async with await asyncio.start_server(serve, address, int(port)):
-            await asyncio.sleep(30)
+    def accept() -> None:
+        with listening, contextlib.suppress(TimeoutError):
+            listening.settimeout(10)
+            while True:
+                near, _ = listening.accept()
+                near.settimeout(5)
+                threading.Thread(target=serve, args=(near,), daemon=True).start()
 
-    threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def _place(text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    return address, int(port)
 
 
 def _asking(place: Servers, version: str) -> str:
