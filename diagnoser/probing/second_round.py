@@ -31,6 +31,8 @@ WHOLE = 2.25
 
 # The same question, and how often it is asked again.
 _AGAIN = 2
+# Half of a pool's servers down: twice each would give a sure verdict once in sixty visits.
+_LARGE_AGAIN = 4
 _LONGER = "probe."
 _NAMING = frozenset({Control.SAME_AGAIN, Control.TLS_1_2_AT_MOST, Control.TLS_1_3_ONLY})
 _NAMELESS = frozenset({Control.NONSENSE_NAME, Control.NO_NAME, Control.SPLIT_NAME})
@@ -107,9 +109,9 @@ async def look_ahead(
 ) -> tuple[ControlResult, ...]:
     """The hello that newer agents send: a post-quantum key share, two segments long.
 
-    Where it is not answered it is sent again, twice, side by side with the usual one: only a path
-    that always passes the one and always loses the other has anything against its size. Each takes
-    at most ``seconds``.
+    Where it is not answered it is sent again, four times, side by side with the usual one: only a
+    path that always passes the one and always loses the other has anything against its size. Each
+    takes at most ``seconds``.
     """
     name = endpoint.server_name
     large, usual = variant(Hello.LARGE), variant(Hello.USUAL)
@@ -117,14 +119,14 @@ async def look_ahead(
     if first.is_answered:
         return (first,)
     again = await asyncio.gather(
-        *(_ask(Control.LARGE_HELLO, opener, large, name, seconds) for _ in range(_AGAIN)),
-        *(_ask(Control.SAME_AGAIN, opener, usual, name, seconds) for _ in range(_AGAIN)),
+        *(_ask(Control.LARGE_HELLO, opener, large, name, seconds) for _ in range(_LARGE_AGAIN)),
+        *(_ask(Control.SAME_AGAIN, opener, usual, name, seconds) for _ in range(_LARGE_AGAIN)),
     )
-    tries = [first, *again[:_AGAIN]]
+    tries = [first, *again[:_LARGE_AGAIN]]
     # What was never sent was not lost.
     unsent = (c for c in tries if c.condition in _UNOPENED)
     kept = next((c for c in tries if c.is_answered), next(unsent, tries[-1]))
-    return kept, next((c for c in again[_AGAIN:] if not c.is_answered), again[-1])
+    return kept, next((c for c in again[_LARGE_AGAIN:] if not c.is_answered), again[-1])
 
 
 async def ask_silence(opener: Opener, seconds: float) -> ControlResult:
