@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from diagnoser.model import Address, Condition, Role, Stage
@@ -26,7 +27,7 @@ async def visit_others(visit: Visit, used: Address) -> Visit | None:
 
     Gives the first visit that went worse than the one to ``used``; ``None`` where none did.
     """
-    left = visit.end - asyncio.get_running_loop().time()
+    left = visit.end - monotonic()
     others = [a for a in visit.addresses if a.condition is Condition.MET and a.address != used.host]
     if not others or visit.proxy is not None or left < _LEAST:
         return None
