@@ -25,19 +25,22 @@ _THROUGH = (Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED)
 async def visit_others(visit: Visit, used: Address) -> Visit | None:
     """Visit further addresses that opened, three at most and those of the other family first.
 
-    Gives the first visit that went worse than the one to ``used``; ``None`` where none did.
+    Gives the first visit that went worse than the one to ``used``; ``None`` where none did, or
+    where less than twice the time is left for each that the first one took.
     """
-    left = visit.end - monotonic()
+    # A visit takes three times its limit at most.
+    seconds = min(visit.timeout, (visit.end - monotonic()) / 3)
+    spent = sum(visit.reached[s].seconds or 0.0 for s in (Stage.CONNECT, Stage.HANDSHAKE))
     others = [a for a in visit.addresses if a.condition is Condition.MET and a.address != used.host]
-    if not others or visit.proxy is not None or left < _LEAST:
+    # A slow line or server is as slow at the next address: cut short, it would seem to stall there.
+    if not others or visit.proxy is not None or seconds < max(_LEAST, 2 * spent):
         return None
     others.sort(key=lambda a: (":" in a.address) == (":" in used.host))
     made = [
         replace(
             visit,
             network=_OneAddress(visit.network, Address(a.address, a.port)),
-            # A visit takes three times its limit at most.
-            timeout=min(visit.timeout, left / 3),
+            timeout=seconds,
             looks_ahead=False,
             reached={},
             addresses=(),

@@ -101,6 +101,17 @@ SITUATIONS = {
         odd="slow",
         seconds=4.0,
     ),
+    # What time is left for the second address is less than the first one needed.
+    "slow-at-every-address": Situation(
+        "203.0.113.112",
+        Expected(
+            VERIFY, Condition.MET, "endpoint-healthy",
+            excluded=(*PORTS, "handshake-blocked", "handshake-stalled", "large-hello-lost"),
+        ),
+        odd="slow",
+        others=("203.0.113.110",),
+        seconds=2.2,
+    ),
     # All servers share one certificate: what the balancer does not know goes to another of them.
     "balancer-without-this-server": Situation(
         "203.0.113.101",
