@@ -10,7 +10,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -22,7 +22,8 @@ from diagnoser.cli.session import language_of, prepare
 from diagnoser.diagnosis import Inquiry, diagnose, open_case
 from diagnoser.errors import ExitStatus, UsageError
 from diagnoser.grammar import read_blocks
-from diagnoser.model import Category, Diagnosis, ErrorBlock, Location, Report
+from diagnoser.grammar.places import moved
+from diagnoser.model import Category, Diagnosis, ErrorBlock, Report
 from diagnoser.reading.encodings import decode
 from diagnoser.reading.following import Appended, Follower
 from diagnoser.reports import render
@@ -148,18 +149,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _blocks(text: _Waiting) -> Iterator[ErrorBlock]:
     """The blocks of a piece of a file, with the line numbers of the file."""
     for block in read_blocks(decode(text.data), text.path).blocks:
-        yield _moved(block, text.line - 1)
-
-
-def _moved(block: ErrorBlock, lines: int) -> ErrorBlock:
-    def move(at: Location) -> Location:
-        return replace(at, line=at.line + lines)
-
-    frames = tuple(
-        replace(f, at=move(f.at), fields=tuple(replace(x, at=move(x.at)) for x in f.fields))
-        for f in block.frames
-    )
-    return replace(block, at=move(block.at), frames=frames)
+        yield moved(block, text.line - 1)
 
 
 def _unheard(blocks: Sequence[ErrorBlock], remembered: OrderedDict[str, None]) -> list[ErrorBlock]:

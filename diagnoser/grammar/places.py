@@ -1,4 +1,5 @@
-"""Gives what was read in a text whose lines were joined the lines that it has in the original."""
+"""Gives what was read in a part of a text, or in one whose lines were joined, the lines that it has
+in the original."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from diagnoser.model import ErrorBlock, Location
 
@@ -30,14 +31,6 @@ class Places:
 
     def block(self, block: ErrorBlock) -> ErrorBlock:
         """A block with all its places; its text gets as many lines as it had."""
-        frames = tuple(
-            replace(
-                frame,
-                at=self.at(frame.at),
-                fields=tuple(replace(field, at=self.at(field.at)) for field in frame.fields),
-            )
-            for frame in block.frames
-        )
         first = block.at.line - 1 - self._above
         lines = block.text.split("\n")
         joined = self._table[first : first + len(lines)]
@@ -45,4 +38,17 @@ class Places:
         text = "".join(
             line + "\n" * gap for line, gap in zip(lines, [*gaps, 0], strict=False)
         )  # fmt: skip
-        return replace(block, at=self.at(block.at), frames=frames, text=text)
+        return replace(_placed(block, self.at), text=text)
+
+
+def moved(block: ErrorBlock, lines: int) -> ErrorBlock:
+    """``block`` as it reads so many lines further down."""
+    return _placed(block, lambda at: replace(at, line=at.line + lines))
+
+
+def _placed(block: ErrorBlock, move: Callable[[Location], Location]) -> ErrorBlock:
+    frames = tuple(
+        replace(f, at=move(f.at), fields=tuple(replace(x, at=move(x.at)) for x in f.fields))
+        for f in block.frames
+    )
+    return replace(block, at=move(block.at), frames=frames)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from diagnoser.grammar.places import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from diagnoser.model import ErrorBlock, Location, RawBlock
+    from diagnoser.model import ErrorBlock, RawBlock
 
 # What is remembered of one text; the same block comes again soon or hardly ever.
 _MOST = 512
@@ -26,20 +27,9 @@ class Repeats:
         key = raw.form, raw.text
         known = self._known.get(key)
         if known is not None:
-            return _moved(known[1], raw.at.line - known[0])
+            return moved(known[1], raw.at.line - known[0])
         block = self._parse(raw)
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[key] = raw.at.line, block
         return block
-
-
-def _moved(block: ErrorBlock, lines: int) -> ErrorBlock:
-    def move(at: Location) -> Location:
-        return replace(at, line=at.line + lines)
-
-    frames = tuple(
-        replace(f, at=move(f.at), fields=tuple(replace(x, at=move(x.at)) for x in f.fields))
-        for f in block.frames
-    )
-    return replace(block, at=move(block.at), frames=frames)

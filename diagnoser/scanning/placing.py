@@ -10,7 +10,8 @@ from typing import BinaryIO
 from diagnoser.errors import BlockSyntaxError
 from diagnoser.grammar import without_headlines
 from diagnoser.grammar.identity import identity
-from diagnoser.model import ErrorBlock, Location, Sighting, Skipped
+from diagnoser.grammar.places import moved
+from diagnoser.model import Sighting, Skipped
 from diagnoser.reading.lines import LineCounter
 from diagnoser.scanning.surveying import Survey
 from diagnoser.scanning.tallies import Tally
@@ -89,24 +90,8 @@ def _lines_above(
     return found
 
 
-def _move(at: Location, lines: int) -> Location:
-    return Location(at.source, at.line + lines)
-
-
 def _move_sighting(sighting: Sighting, lines: int) -> Sighting:
-    return replace(sighting, block=_move_block(sighting.block, lines))
-
-
-def _move_block(block: ErrorBlock, lines: int) -> ErrorBlock:
-    frames = tuple(
-        replace(
-            frame,
-            at=_move(frame.at, lines),
-            fields=tuple(replace(f, at=_move(f.at, lines)) for f in frame.fields),
-        )
-        for frame in block.frames
-    )
-    return replace(block, at=_move(block.at, lines), frames=frames)
+    return replace(sighting, block=moved(sighting.block, lines))
 
 
 def _move_fault(fault: BlockSyntaxError, lines: int) -> BlockSyntaxError:
