@@ -35,7 +35,9 @@ class Message(Enum):
     SESSION_TICKET = b"read server session ticket"
 
 
-_MESSAGES = tuple(m.value for m in Message)
+@lru_cache(maxsize=256)
+def _message(state: bytes) -> Message | None:
+    return next((m for m in Message if state.endswith(m.value)), None)
 
 
 class Observer(ABC):
@@ -144,12 +146,10 @@ def _tell_verification(
 def _tell_event(connection: SSL.Connection, where: int, value: int) -> None:
     if where & _LOOP:
         # Some sixteen times a handshake: who listens is asked only where it matters.
-        state = connection.get_state_string()
-        if not state.endswith(_MESSAGES):
-            return
-        observer = _observer(connection)
-        if observer is not None:
-            observer.note_message(next(m for m in Message if state.endswith(m.value)))
+        message = _message(connection.get_state_string())
+        observer = None if message is None else _observer(connection)
+        if message is not None and observer is not None:
+            observer.note_message(message)
     elif where & _ALERT:
         observer = _observer(connection)
         if observer is not None:

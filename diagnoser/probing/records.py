@@ -9,7 +9,7 @@ from diagnoser.deferral import pattern
 EXCERPT = 300
 
 _CONTENT_TYPES = frozenset(range(20, 25))
-_HOST_NAME = pattern(rb"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_HOST_NAME = pattern(rb"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 _HANDSHAKE, _SERVER_HELLO = 22, 2
 _OLD_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1"}
 
@@ -44,8 +44,10 @@ def sni_value(server_name: str | None) -> bytes | None:
     """
     if not server_name or _is_address(server_name):
         return None
+    plain = server_name.removesuffix(".")
     try:
-        name = server_name.removesuffix(".").encode("idna")
+        # The codec is slow, and has nothing to do for a name in ASCII.
+        name = plain.encode("ascii" if plain.isascii() else "idna")
     except UnicodeError:
         return None
     return name if len(name) <= 253 and _HOST_NAME.fullmatch(name) else None

@@ -57,7 +57,7 @@ class Trust:
         }
         self._fetches_roots = fetches_roots
         self._made: dict[TrustStore, tuple[int, crypto.X509Store]] = {}
-        self._answers: dict[tuple[TrustStore, int, tuple[bytes, ...]], VerifyResult] = {}
+        self._opinions: dict[tuple[int, tuple[bytes, ...]], tuple[VerifyResult, ...]] = {}
 
     @classmethod
     def load(cls, ca_file: Path | None) -> Trust:
@@ -87,6 +87,17 @@ class Trust:
         libraries ask for them (golang/go issue 18609): a public root that is missing from its store
         is not distrusted.
         """
+        # Endpoints of one data centre share a wildcard certificate: the same chain, asked again
+        # within one second, has the same answer.
+        key = (int(at.timestamp()), tuple(chain_ders))
+        known = self._opinions.get(key)
+        if known is None:
+            if len(self._opinions) >= _MOST_ANSWERS:
+                self._opinions.clear()
+            known = self._opinions[key] = self._ask(chain_ders, at)
+        return known
+
+    def _ask(self, chain_ders: Sequence[bytes], at: datetime) -> tuple[VerifyResult, ...]:
         found = tuple(self.verify(chain_ders, store, at) for store in self.stores)
         public = any(o.trust_store is TrustStore.MOZILLA and o.code == 0 for o in found)
         if not (self._fetches_roots and public):
@@ -101,15 +112,7 @@ class Trust:
         The first fault with its depth, or code 0. ``KeyError`` if there is no such store,
         ``ValueError`` if the chain is empty or the end-entity certificate cannot be read.
         """
-        # Endpoints of one data centre share a wildcard certificate: the same chain, asked again
-        # within one second, has the same answer.
-        key = (store, int(at.timestamp()), tuple(chain_ders))
-        known = self._answers.get(key)
-        if known is None:
-            if len(self._answers) >= _MOST_ANSWERS:
-                self._answers.clear()
-            known = self._answers[key] = _verify(self._store(store, at), chain_ders, store)
-        return known
+        return _verify(self._store(store, at), chain_ders, store)
 
     def _store(self, store: TrustStore, at: datetime) -> crypto.X509Store:
         """The store as of one second; a new second needs a new one.
