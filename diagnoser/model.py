@@ -763,6 +763,24 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Talk(Protocol):
+    """One side of a conversation, without the connection: bytes in, bytes out."""
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is wanted."""
+
+    @property
+    def deadline(self) -> float:
+        """Until when to wait, in seconds of the monotonic clock; hearing may move it."""
+
+    def begin(self) -> bytes:
+        """What is said first."""
+
+    def hear(self, data: bytes) -> bytes:
+        """The answer to what has arrived, as it came; never raises for what it says."""
+
+
 class Connection(Protocol):
     """A byte pipe. Errors are ``OSError`` with their errno; end of stream is ``b""``."""
 
@@ -771,6 +789,13 @@ class Connection(Protocol):
 
     async def receive(self, limit: int) -> bytes:
         """At least one and at most ``limit`` bytes, or ``b""`` at the end of the stream."""
+
+    async def carry(self, talk: Talk) -> bool:
+        """Let ``talk`` hear what arrives and say what it answers.
+
+        True once it is over, false if the stream ended before. What came before that is raised: an
+        ``OSError``, or ``TimeoutError`` at the talk's deadline.
+        """
 
     def abort(self) -> None:
         """Drop the connection at once; never waits, never raises."""

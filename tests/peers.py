@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from OpenSSL import SSL, crypto
 from pki import Issued
 
 from diagnoser.errors import NameNotFound
-from diagnoser.model import Address, Connection
+from diagnoser.model import Address, Connection, Talk
 
 
 class Stream(Protocol):
@@ -70,6 +71,25 @@ class MemoryConnection:
             self._rest = data
         data, self._rest = self._rest[:limit], self._rest[limit:]
         return data
+
+    async def carry(self, talk: Talk) -> bool:
+        said, broken = talk.begin(), None
+        while True:
+            try:
+                if said and broken is None:
+                    await self.send(said)
+            except OSError as error:
+                # What was said before the end may still be there to read.
+                broken = error
+            if talk.is_over:
+                return True
+            async with asyncio.timeout_at(None if math.isinf(talk.deadline) else talk.deadline):
+                data = await self.receive(65536)
+            if not data:
+                if broken is not None:
+                    raise broken
+                return False
+            said = talk.hear(data)
 
     def abort(self) -> None:
         self.was_aborted = True

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import platform
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from typing import Any
 
@@ -22,6 +25,7 @@ from diagnoser.probing import (
     RedirectedNetwork,
     Redirection,
     SystemNetwork,
+    flows,
     parse_redirection,
     system_vantage,
     transport,
@@ -128,6 +132,209 @@ def test_bytes_pass_and_the_end_of_the_stream_is_empty() -> None:
     assert asyncio.run(main()) == (b"hello", b"")
 
 
+class _Listener:
+    """A talk that says ``first``, answers with ``answer``, and is over with the last of ``wanted``
+    bytes."""
+
+    answer = b""
+
+    def __init__(self, first: bytes, wanted: int, *, seconds: float = 20.0) -> None:
+        self.first, self.wanted = first, wanted
+        self.heard = b""
+        self.deadline = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        return len(self.heard) >= self.wanted
+
+    def begin(self) -> bytes:
+        return self.first
+
+    def hear(self, data: bytes) -> bytes:
+        self.heard += data
+        return self.answer
+
+
+async def _carried(peer: peers.Peer, talk: _Listener, *, pause: float = 0.0) -> bool:
+    async with on_loopback(peer) as port:
+        connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+        try:
+            await asyncio.sleep(pause)
+            return await connection.carry(talk)
+        finally:
+            connection.abort()
+
+
+def test_a_talk_is_carried_until_it_is_over() -> None:
+    async def counts(stream: Stream) -> None:
+        heard = await stream.read()
+        while heard != b"done":
+            await stream.write(heard)
+            heard = await stream.read()
+        await stream.write(b"bye")
+
+    class Three(_Listener):
+        def hear(self, data: bytes) -> bytes:
+            super().hear(data)
+            return b"done" if self.heard.count(b"ping") == 3 else b"ping"
+
+    talk = Three(b"ping", len(b"pingpingping") + len(b"bye"))
+    assert asyncio.run(_carried(counts, talk)) is True
+    assert talk.heard == b"pingpingpingbye"
+
+
+def test_what_came_before_the_talk_is_heard_after_its_first_words() -> None:
+    talk = _Listener(b"hello", 5)
+    assert asyncio.run(_carried(peers.says(b"early", first=True), talk, pause=0.1)) is True
+    assert talk.heard == b"early"
+
+
+def test_a_stream_that_ends_before_the_talk_is_over_is_no_error() -> None:
+    talk = _Listener(b"hello", 100)
+    assert asyncio.run(_carried(peers.says(b"part"), talk)) is False
+    assert talk.heard == b"part"
+
+
+def test_a_talk_ends_at_its_deadline_and_one_that_hearing_has_moved() -> None:
+    class Hasty(_Listener):
+        def hear(self, data: bytes) -> bytes:
+            self.deadline = time.monotonic() + 0.1
+            return super().hear(data)
+
+    async def drips(stream: Stream) -> None:
+        await stream.read()
+        await stream.write(b"x")
+        await asyncio.sleep(30)
+
+    for peer, talk in ((peers.silent, _Listener(b"x", 9, seconds=0.2)), (drips, Hasty(b"x", 9))):
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError) as caught:
+            asyncio.run(_carried(peer, talk))
+        assert caught.value.errno is None
+        assert time.monotonic() - begun < 5
+
+
+def test_what_a_peer_said_before_it_hung_up_is_heard_although_nothing_can_be_sent() -> None:
+    """Its last words lie there still, an alert perhaps: a write that fails must not take them
+    along."""
+    has_heard, hung_up = threading.Event(), threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        pipe, _ = server.accept()
+        pipe.recv(100)
+        pipe.sendall(b"flight")
+        assert has_heard.wait(10)
+        pipe.sendall(b"alert")
+        pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pipe.close()
+        hung_up.set()
+
+    class Slow(_Listener):
+        answer = b"Finished"
+
+        def hear(self, data: bytes) -> bytes:
+            if not self.heard:
+                # Meanwhile the peer speaks and is gone.
+                has_heard.set()
+                assert hung_up.wait(10)
+            return super().hear(data)
+
+    async def main(port: int, talk: Slow) -> None:
+        connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+        try:
+            await connection.carry(talk)
+        finally:
+            connection.abort()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        talk = Slow(b"hello", 100)
+        with pytest.raises(ConnectionResetError):
+            asyncio.run(main(server.getsockname()[1], talk))
+    assert talk.heard == b"flightalert"
+
+
+def test_bytes_keep_their_order_when_the_system_takes_them_slowly() -> None:
+    sent = b"".join(number.to_bytes(4, "big") for number in range(4_000_000))
+    got = bytearray()
+    is_full, is_drained = threading.Event(), threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        pipe, _ = server.accept()
+        with pipe:
+            assert is_full.wait(10)
+            pipe.settimeout(0.3)
+            with contextlib.suppress(TimeoutError):
+                while data := pipe.recv(1_000_000):
+                    got.extend(data)
+            is_drained.set()
+            pipe.settimeout(10)
+            while len(got) < len(sent) and (data := pipe.recv(1_000_000)):
+                got.extend(data)
+            pipe.sendall(b"all")
+
+    async def main(port: int) -> bytes:
+        connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+        try:
+            await connection.send(sent[:-100])
+            is_full.set()
+            # Not awaited: what is left of the first part must not get the room that is free now.
+            assert is_drained.wait(10)
+            await connection.send(sent[-100:])
+            async with asyncio.timeout(20):
+                return await connection.receive(10)
+        finally:
+            connection.abort()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        assert asyncio.run(main(server.getsockname()[1])) == b"all"
+    assert bytes(got) == sent
+
+
+def test_a_flood_that_nobody_asks_for_is_not_kept() -> None:
+    poured = 0
+
+    async def pours(stream: Stream) -> None:
+        nonlocal poured
+        while True:
+            await stream.write(b"x" * 65536)
+            poured += 65536
+
+    async def main() -> tuple[int, bytes]:
+        async with on_loopback(pours) as port:
+            connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+            assert isinstance(connection, transport.SystemConnection)
+            try:
+                await asyncio.sleep(0.5)
+                kept, before = len(connection._arrived), poured
+                await asyncio.sleep(0.2)
+                assert poured == before
+                got = b""
+                async with asyncio.timeout(20):
+                    while len(got) < 8_000_000:
+                        got += await connection.receive(65536)
+                return kept, got
+            finally:
+                connection.abort()
+
+    kept, got = asyncio.run(main())
+    assert 64 * 1024 < kept <= 400 * 1024
+    assert set(got) == {ord("x")}
+
+
+def test_a_talk_that_fails_ends_the_waiting_with_its_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(_Listener):
+        def hear(self, data: bytes) -> bytes:
+            raise ZeroDivisionError(data)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(_carried(peers.says(b"x"), Broken(b"hello", 9)))
+    assert "data_received" in caplog.text
+
+
 async def _flow_after(data: bytes) -> TcpFlow | None:
     async with on_loopback(peers.silent) as port:
         connection = await SystemNetwork().connect(Address("127.0.0.1", port))
@@ -149,6 +356,33 @@ def test_the_kernel_tells_what_became_of_the_bytes() -> None:
     assert (flow.retransmitted, flow.selectively_acknowledged) == (0, 0)
 
 
+@pytest.mark.skipif(platform.system() != "Linux", reason="TCP_INFO as Linux has it")
+def test_what_became_of_the_bytes_is_known_of_a_connection_that_is_gone() -> None:
+    def serve(server: socket.socket) -> None:
+        pipe, _ = server.accept()
+        pipe.recv(100)
+        pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pipe.close()
+
+    async def main(port: int) -> TcpFlow | None:
+        connection = await SystemNetwork().connect(Address("127.0.0.1", port))
+        try:
+            await connection.send(b"x" * 100)
+            with pytest.raises(ConnectionResetError):
+                await connection.receive(100)
+            await asyncio.sleep(0.05)
+            assert isinstance(connection, Measured)
+            return connection.flow()
+        finally:
+            connection.abort()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        flow = asyncio.run(main(server.getsockname()[1]))
+    assert flow is not None
+    assert flow.bytes_acknowledged == 101
+
+
 def test_where_the_kernel_tells_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     assert asyncio.run(_flow_after(b"x")) is None
@@ -156,7 +390,7 @@ def test_where_the_kernel_tells_nothing_nothing_is_known(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("length", "known"), [(0, False), (127, False), (128, True), (232, True)])
 def test_an_older_kernel_tells_less(length: int, known: bool) -> None:
-    flow = transport._read_flow(bytes(length))
+    flow = flows.read_flow(bytes(length))
     assert (flow is not None) is known
     if flow is not None:
         assert flow.out_of_order == (0 if length >= 228 else None)

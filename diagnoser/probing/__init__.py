@@ -19,13 +19,9 @@ if TYPE_CHECKING:
         load_credentials,
     )
     from diagnoser.probing.crowds import ask_alone
+    from diagnoser.probing.redirections import RedirectedNetwork, Redirection, parse_redirection
     from diagnoser.probing.rounds import probe, probe_all, run
-    from diagnoser.probing.transport import (
-        RedirectedNetwork,
-        Redirection,
-        SystemNetwork,
-        parse_redirection,
-    )
+    from diagnoser.probing.transport import SystemNetwork
     from diagnoser.probing.trust import Trust
     from diagnoser.probing.vantages import system_vantage
 else:
@@ -33,8 +29,9 @@ else:
         "agent_settings": ("NoProxyAddress", "find_certificates", "find_proxy", "parse_proxy"),
         "credentials": ("ClientCredentials", "find_credentials", "load_credentials"),
         "crowds": ("ask_alone",),
+        "redirections": ("RedirectedNetwork", "Redirection", "parse_redirection"),
         "rounds": ("probe", "probe_all", "run"),
-        "transport": ("RedirectedNetwork", "Redirection", "SystemNetwork", "parse_redirection"),
+        "transport": ("SystemNetwork",),
         "trust": ("Trust",),
         "vantages": ("system_vantage",),
     }

@@ -22,7 +22,7 @@ from diagnoser.probing.handshake import Handshake
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from diagnoser.model import Endpoint
+    from diagnoser.model import Endpoint, Talk
     from diagnoser.probing.controls import Opener
 
 SECONDS = 1.5
@@ -217,6 +217,33 @@ class _Split:
         """As the connection underneath."""
         return await self._connection.receive(limit)
 
+    async def carry(self, talk: Talk) -> bool:
+        """As the connection underneath, what is said first in two parts."""
+        await self.send(talk.begin())
+        return await self._connection.carry(_Begun(talk))
+
     def abort(self) -> None:
         """As the connection underneath."""
         self._connection.abort()
+
+
+class _Begun:
+    """A talk whose first words have been said."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self.hear = talk.hear
+
+    @property
+    def is_over(self) -> bool:
+        """As the talk itself."""
+        return self._talk.is_over
+
+    @property
+    def deadline(self) -> float:
+        """As the talk itself."""
+        return self._talk.deadline
+
+    def begin(self) -> bytes:
+        """Nothing more."""
+        return b""

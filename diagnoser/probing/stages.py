@@ -26,7 +26,7 @@ from diagnoser.model import (
 )
 from diagnoser.probing import patience, tunnel
 from diagnoser.probing.conditions import condition_at, condition_of, number_of
-from diagnoser.probing.dialogue import RECEIVE, converse, hear_out, look_after
+from diagnoser.probing.dialogue import RECEIVE, Ending, hear_out
 from diagnoser.probing.handshake import Handshake, Progress
 
 if TYPE_CHECKING:
@@ -226,35 +226,21 @@ def _tunnel_result(
 async def shake_hands(
     opened: Opened, handshake: Handshake, early: bytes, seconds: float, overall: float
 ) -> StageResult:
-    """Run the handshake, then read before anything is written.
-
-    TLS 1.3 refuses a client certificate only after the handshake (RFC 8446 section 4.4.2.4); a
-    write at that point can meet a reset that takes the unread alert along (measured).
-    ``overall`` bounds handshake and reading together, in seconds.
-    """
-    begun = monotonic()
-    end: Condition | None = None
-    number: int | None = None
-    try:
-        async with asyncio.timeout(min(seconds, overall)) as limit:
-            end = await converse(opened.connection, handshake, early)
-    except OSError as error:
-        end = Condition.HANDSHAKE_TIMED_OUT if limit.expired() else condition_of(error)
-        number = None if limit.expired() else number_of(error)
-    spent = monotonic() - begun
-    if handshake.progress is Progress.NOT_TLS:
-        await hear_out(opened.connection, handshake, min(0.5, max(0.0, overall - spent)))
-    elif handshake.is_finished and handshake.can_be_refused_late:
-        look = max(_SHORTEST_LOOK, 3 * opened.seconds)
-        await look_after(opened.connection, handshake, min(look, max(0.0, overall - spent)))
-    return _handshake_result(handshake, end, number, spent)
+    """Run the handshake within ``seconds``, and hear what comes after it within ``overall``."""
+    ended = await hear_out(
+        opened.connection,
+        handshake,
+        early,
+        seconds=seconds,
+        look=max(_SHORTEST_LOOK, 3 * opened.seconds),
+        overall=overall,
+    )
+    return _handshake_result(handshake, ended)
 
 
-def _handshake_result(
-    handshake: Handshake, end: Condition | None, number: int | None, seconds: float
-) -> StageResult:
+def _handshake_result(handshake: Handshake, ending: Ending) -> StageResult:
     def ended(condition: Condition, detail: str, error: int | None = None) -> StageResult:
-        return StageResult(Stage.HANDSHAKE, condition, detail, seconds, error)
+        return StageResult(Stage.HANDSHAKE, condition, detail, ending.seconds, error)
 
     alert = handshake.alert
     traffic = f"{handshake.bytes_sent} bytes sent, {handshake.bytes_received} received"
@@ -272,7 +258,7 @@ def _handshake_result(
         return ended(Condition.CONNECTION_CLOSED, f"close_notify(0), {traffic}")
     if handshake.progress is Progress.FAILED:
         return ended(Condition.UNCLASSIFIED, handshake.fault or traffic)
-    return ended(end or Condition.UNCLASSIFIED, traffic, number)
+    return ended(ending.condition or Condition.UNCLASSIFIED, traffic, ending.number)
 
 
 def verify(

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import math
 import os
 import platform
 import socket
 import struct
 import sys
 import threading
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from diagnoser.deferral import pattern
-from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
-from diagnoser.model import Address, Connection, Network, Resolver, TcpFlow
+from diagnoser.errors import NameLookupFailed, NameNotFound
+from diagnoser.model import Address
+from diagnoser.probing import flows
+from diagnoser.probing.hosts_files import MOST_ADDRESSES, hosts_entries, hosts_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-MOST_ADDRESSES = 16
+    from diagnoser.model import Connection, Talk, TcpFlow
 
-_LARGEST_HOSTS_FILE = 1024 * 1024
+# Beyond this nothing more is read until somebody asks.
+_MOST_KEPT = 64 * 1024
 
 # struct linger: two int of POSIX, two u_short of Winsock. On, for no time: close() resets.
 _LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -52,7 +54,7 @@ class SystemNetwork:
 
     def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:  # noqa: ARG002
         """The addresses of ``host`` in this machine's hosts file; ``None`` for a literal."""
-        return None if _literal(host) is not None else _hosts_entries(_hosts_path(), host)
+        return None if _literal(host) is not None else hosts_entries(hosts_path(), host)
 
     async def connect(self, address: Address) -> Connection:
         """Open a TCP connection to a numeric address; ``OSError`` as the system gave it."""
@@ -61,27 +63,189 @@ class SystemNetwork:
         pipe = socket.socket(family, socket.SOCK_STREAM)
         try:
             pipe.setblocking(False)
-            await loop.sock_connect(pipe, _system_form(address))
-            pipe.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await _open(pipe, _system_form(address), loop)
+            connection = SystemConnection(pipe, loop)
+            await loop.create_connection(lambda: connection, sock=pipe)
         except BaseException:
             pipe.close()
             raise
-        return SystemConnection(pipe, loop)
+        return connection
 
 
-class SystemConnection:
-    """An open TCP connection."""
+async def _open(
+    pipe: socket.socket,
+    place: tuple[str, int] | tuple[str, int, int, int],
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """Connect, without the loop's own way where it has one that is shorter.
+
+    ``sock_connect`` looks at the address again and wakes three times: a twentieth of a handshake's
+    time (measured). Windows' loop has nothing else.
+    """
+    if sys.platform == "win32":
+        await loop.sock_connect(pipe, place)
+        return
+    number = pipe.connect_ex(place)
+    if number == errno.EINPROGRESS:
+        opened = loop.create_future()
+        # By its number: of a socket that it does not know yet, the selector would print the name.
+        descriptor = pipe.fileno()
+        loop.add_writer(descriptor, _settle, opened)
+        try:
+            await opened
+        finally:
+            loop.remove_writer(descriptor)
+        number = pipe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+def _settle(opened: asyncio.Future[None]) -> None:
+    if not opened.done():
+        opened.set_result(None)
+
+
+class SystemConnection(asyncio.Protocol):
+    """An open TCP connection. What nobody hears is kept until it is asked for, 300 KB at most."""
+
+    _transport: asyncio.Transport
 
     def __init__(self, pipe: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self._pipe, self._loop = pipe, loop
+        self._arrived = b""
+        self._has_ended = False
+        self._is_paused = False
+        # The transport has something left to send, and all else comes behind it.
+        self._is_behind = False
+        self._error: Exception | None = None
+        self._last_flow: TcpFlow | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._talk: Talk | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport reads from now on."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Some more has arrived."""
+        if self._talk is not None:
+            self._hear(self._talk, data)
+            return
+        self._arrived += data
+        self._wake()
+        if len(self._arrived) > _MOST_KEPT:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The peer will send no more; this side stays open until :meth:`abort`."""
+        self._has_ended = True
+        self._wake()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection broke, or was aborted; its counters are gone after this."""
+        self._has_ended = True
+        if exc is not None:
+            self._error = self._error or exc
+            self._last_flow = self.flow()
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # What a dialogue calls.
+
+    async def carry(self, talk: Talk) -> bool:
+        """As the protocol says. The talk hears within the event loop's call: with a wait of its own
+        for each flight, a fifth of a handshake's time went into the waiting (measured)."""
+        self._write(talk.begin())
+        early = self._take(len(self._arrived))
+        if early:
+            self._write(talk.hear(early))
+        if not talk.is_over and not self._has_ended:
+            self._talk = talk
+            self._set_alarm(talk.deadline)
+            try:
+                await self._news()
+            finally:
+                self._talk = None
+                self._set_alarm(math.inf)
+        if talk.is_over:
+            return True
+        if self._error is not None:
+            raise self._error
+        if not self._has_ended:
+            raise TimeoutError
+        return False
+
+    def _hear(self, talk: Talk, data: bytes) -> None:
+        self._write(talk.hear(data))
+        if talk.is_over:
+            self._talk = None
+            self._wake()
+        elif talk.deadline != self._rings_at:
+            self._set_alarm(talk.deadline)
+
+    def _set_alarm(self, when: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        # The loop's clock is the monotonic one.
+        self._alarm = None if when == math.inf else self._loop.call_at(when, self._wake)
+        self._rings_at = when
 
     async def send(self, data: bytes) -> None:
         """Hand over all of ``data`` to the system."""
-        await self._loop.sock_sendall(self._pipe, data)
+        self._write(data)
+        if self._error is not None:
+            raise self._error
+
+    def _write(self, data: bytes) -> None:
+        """Past the transport, as far as the system takes it: a transport that meets an error here
+        closes, and what the peer said before it left would never be read. The error is kept."""
+        if not data or self._error is not None:
+            return
+        sent = 0
+        try:
+            if not self._is_behind:
+                sent = self._pipe.send(data)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            self._error = error
+            return
+        if sent < len(data):
+            self._is_behind = True
+            self._transport.write(data[sent:])
 
     async def receive(self, limit: int) -> bytes:
         """What has arrived, at most ``limit`` bytes; ``b""`` at the end of the stream."""
-        return await self._loop.sock_recv(self._pipe, limit)
+        if not self._arrived:
+            await self._news()
+        data = self._take(limit)
+        if not data and self._error is not None:
+            raise self._error
+        return data
+
+    def _take(self, limit: int) -> bytes:
+        data, self._arrived = self._arrived[:limit], self._arrived[limit:]
+        if self._is_paused and len(self._arrived) <= _MOST_KEPT:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def _news(self) -> None:
+        """Wait until something arrives, the talk is over or the stream has ended."""
+        if self._has_ended:
+            return
+        self._waiter = self._loop.create_future()
+        await self._waiter
 
     def flow(self) -> TcpFlow | None:
         """What Linux knows of the connection (``TCP_INFO``); ``None`` on any other system."""
@@ -89,125 +253,15 @@ class SystemConnection:
         if option is None or platform.system() != "Linux":
             return None
         try:
-            return _read_flow(self._pipe.getsockopt(socket.IPPROTO_TCP, option, _FLOW_SIZE))
+            return flows.read_flow(self._pipe.getsockopt(socket.IPPROTO_TCP, option, flows.SIZE))
         except OSError:
-            return None
+            return self._last_flow
 
     def abort(self) -> None:
         """Close with a reset, so that nothing lingers on either side."""
         with contextlib.suppress(OSError):
             self._pipe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
-        with contextlib.suppress(OSError):
-            self._pipe.close()
-
-
-# struct tcp_info of linux/tcp.h: eight bytes, 24 words, then 64-bit counters. It only ever grows,
-# so an old kernel gives less of it.
-_FLOW_SIZE = 256
-_WORDS, _ACKNOWLEDGED, _OUT_OF_ORDER = (8, 24), 120, 224
-_UNACKNOWLEDGED, _SELECTIVELY, _RETRANSMITTED = 4, 5, 23
-
-
-def _read_flow(info: bytes) -> TcpFlow | None:
-    if len(info) < _ACKNOWLEDGED + 8:
-        return None
-    words = struct.unpack_from(f"{_WORDS[1]}I", info, _WORDS[0])
-    late = struct.unpack_from("I", info, _OUT_OF_ORDER)[0] if len(info) >= 228 else None
-    return TcpFlow(
-        unacknowledged=words[_UNACKNOWLEDGED],
-        selectively_acknowledged=words[_SELECTIVELY],
-        retransmitted=words[_RETRANSMITTED],
-        bytes_acknowledged=struct.unpack_from("Q", info, _ACKNOWLEDGED)[0],
-        out_of_order=late,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Redirection:
-    """Connections for ``host:port`` go to ``to_host:to_port``; ``None`` is "any" or "same"."""
-
-    host: str | None
-    port: int | None
-    to_host: str | None
-    to_port: int | None
-
-    def fits(self, host: str, port: int) -> bool:
-        """Whether the redirection is about this host and port."""
-        same_host = self.host is None or self.host.lower() == host.lower().rstrip(".")
-        return same_host and self.port in (None, port)
-
-
-class RedirectedNetwork:
-    """Another network with some hosts led elsewhere; server names and reports stay as they are."""
-
-    def __init__(self, network: Network, redirections: Sequence[Redirection]) -> None:
-        self._network = network
-        self._redirections = tuple(redirections)
-
-    def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:
-        """As the network underneath; ``None`` where a redirection fits."""
-        if any(r.fits(host, port) for r in self._redirections):
-            return None
-        below = self._network
-        return below.hosts_file(host, port) if isinstance(below, Resolver) else None
-
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
-        """As the network underneath, asked for the first redirection's target that fits."""
-        fitting = next((r for r in self._redirections if r.fits(host, port)), None)
-        if fitting is not None:
-            host = host if fitting.to_host is None else fitting.to_host
-            port = port if fitting.to_port is None else fitting.to_port
-        return await self._network.resolve(host, port)
-
-    async def connect(self, address: Address) -> Connection:
-        """As the network underneath."""
-        return await self._network.connect(address)
-
-
-_REDIRECTION = pattern(
-    r"(?P<host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<port>\d*)"
-    r":(?P<to_host>\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):(?P<to_port>\d*)"
-)
-
-
-def parse_redirection(text: str) -> Redirection:
-    """``HOST:PORT:ADDRESS:PORT`` as in curl's ``--connect-to``; an empty part is "any" or "same".
-
-    IPv6 literals stand in brackets. Raises :class:`~diagnoser.errors.UsageError`.
-    """
-    parts = _REDIRECTION.fullmatch(text.strip())
-    if parts is None:
-        raise UsageError(
-            f"{text!r} is not HOST:PORT:ADDRESS:PORT",
-            hint="for example --connect-to rs-us5-cloud.acronis.com:8443:127.0.0.1:9443",
-        )
-    ports = [int(p) if p else None for p in (parts["port"], parts["to_port"])]
-    if any(p is not None and not 0 < p < 65536 for p in ports):
-        raise UsageError(f"{text!r}: a port is a number from 1 to 65535")
-    hosts = [parts[g].strip("[]").rstrip(".") or None for g in ("host", "to_host")]
-    return Redirection(hosts[0], ports[0], hosts[1], ports[1])
-
-
-def _hosts_path() -> Path:
-    if platform.system() == "Windows":
-        root = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        return Path(root) / "System32" / "drivers" / "etc" / "hosts"
-    return Path("/etc/hosts")
-
-
-def _hosts_entries(path: Path, host: str) -> tuple[str, ...]:
-    """The addresses that a hosts file (hosts(5)) gives a name, in any case; at most 16."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_HOSTS_FILE).decode("utf-8", "replace")
-    except OSError:
-        return ()
-    wanted, found = host.lower().rstrip("."), []
-    for line in text.splitlines():
-        address, *names = line.partition("#")[0].split() or [""]
-        if wanted in (n.lower().rstrip(".") for n in names):
-            found.append(address)
-    return tuple(found[:MOST_ADDRESSES])
+        self._transport.abort()
 
 
 def _system_form(address: Address) -> tuple[str, int] | tuple[str, int, int, int]:
