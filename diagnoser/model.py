@@ -545,6 +545,9 @@ ASKED_NAME = "asked_name"
 ASSUMED_TIME = "assumed_time"
 
 
+_STAGES = list(Stage)
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """Everything one endpoint showed from one vantage. Holds every :class:`Stage` exactly once."""
@@ -561,7 +564,7 @@ class ProbeResult:
     lookup: Lookup | None = None
 
     def __post_init__(self) -> None:
-        if tuple(s.stage for s in self.stages) != tuple(Stage):
+        if [s.stage for s in self.stages] != _STAGES:
             raise ValueError("a probe result holds every stage once, in order")
 
     def stage(self, stage: Stage) -> StageResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -276,9 +277,14 @@ def verify(
     if not opinions:
         return StageResult(Stage.VERIFY, Condition.NOT_REACHED, "no certificate to verify"), ()
     pinned = role is Role.STORAGE and TrustStore.ROLE in trust.stores
+    return _verdict(opinions, pinned=pinned), opinions
+
+
+@lru_cache(maxsize=64)
+def _verdict(opinions: tuple[VerifyResult, ...], *, pinned: bool) -> StageResult:
     counting = {TrustStore.ROLE} if pinned else {TrustStore.ROLE, TrustStore.MOZILLA}
     detail = ", ".join(f"{o.trust_store}: {o.name} ({o.code})" for o in opinions)
     if any(o.code == 0 and o.trust_store in counting for o in opinions):
-        return StageResult(Stage.VERIFY, Condition.MET, detail), opinions
+        return StageResult(Stage.VERIFY, Condition.MET, detail)
     code = next((o.code for o in opinions if o.trust_store in counting), None)
-    return StageResult(Stage.VERIFY, Condition.CERTIFICATE_REJECTED, detail, error=code), opinions
+    return StageResult(Stage.VERIFY, Condition.CERTIFICATE_REJECTED, detail, error=code)

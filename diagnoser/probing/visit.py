@@ -57,6 +57,7 @@ _WORTH_ASKING = frozenset(
 )
 
 
+_NO_TUNNEL = StageResult(Stage.TUNNEL, Condition.MET, "no proxy")
 _THROUGH = frozenset({Condition.MET, Condition.CLIENT_CERTIFICATE_REFUSED})
 _SHORTEST_LOOK_AHEAD = 0.9
 _LONGEST_LOOKUP = 0.5
@@ -196,7 +197,7 @@ class Visit:
 
     def _note_reset_at_once(self) -> None:
         """The connection was accepted and reset before the first byte could be sent."""
-        self._note(StageResult(Stage.TUNNEL, Condition.MET, "no proxy"))
+        self._note(_NO_TUNNEL)
         number = next(
             (a.error for a in self.addresses if a.condition is Condition.CONNECTION_RESET), None
         )
@@ -212,7 +213,7 @@ class Visit:
     async def _converse(self, opened: stages.Opened) -> None:
         early = b""
         if self.proxy is None:
-            self._note(StageResult(Stage.TUNNEL, Condition.MET, "no proxy"))
+            self._note(_NO_TUNNEL)
         else:
             result, early = await stages.open_tunnel(
                 opened.connection, self.endpoint, self.proxy, self._left()
