@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from diagnoser.model import (
 from diagnoser.probing import Trust, keychains, patience, probe, vantages
 from diagnoser.probing import trust as trust_module
 from diagnoser.probing.stages import verify
+from diagnoser.probing.transport import SystemConnection
 from diagnoser.reading import sources, walking
 from diagnoser.reading.walking import Found, Selection, walk
 from diagnoser.scanning import workers
@@ -48,6 +50,25 @@ BLOCK = (
 
 
 # The network.
+
+
+def test_a_connection_that_is_gone_leaves_the_loop_nothing_to_shut_down() -> None:
+    """Windows' loop shuts down every socket that is still open behind this call; of a peer that is
+    gone it then prints a traceback (asyncio.proactor_events, the same in Python 3.11 and 3.13)."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for error in (ConnectionResetError(10054, "x"), None):
+            pipe, peer = socket.socketpair()
+            with pipe, peer:
+                connection = SystemConnection(pipe, loop)
+                connection.connection_lost(error)
+                assert pipe.fileno() == -1
+                if error is not None:
+                    with pytest.raises(ConnectionResetError):
+                        await connection.receive(10)
+
+    asyncio.run(main())
 
 
 class _SlowToRefuse(ScriptedNetwork):

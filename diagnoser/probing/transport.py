@@ -153,6 +153,9 @@ class SystemConnection(asyncio.Protocol):
         if exc is not None:
             self._error = self._error or exc
             self._last_flow = self.flow()
+        # Windows' transport would shut down what is not closed, and where the peer is gone that
+        # fails with a traceback on stderr (seen in asyncpg pull request 1190).
+        self._pipe.close()
         self._wake()
 
     def _wake(self) -> None:
