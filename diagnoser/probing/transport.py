@@ -131,7 +131,8 @@ class SystemConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Some more has arrived."""
+        """Some more has arrived; Windows' loop brings it as ``bytearray``."""
+        data = bytes(data)
         if self._talk is not None:
             self._hear(self._talk, data)
             return
@@ -189,7 +190,13 @@ class SystemConnection(asyncio.Protocol):
         return False
 
     def _hear(self, talk: Talk, data: bytes) -> None:
-        self._write(talk.hear(data))
+        try:
+            answer = talk.hear(data)
+        except Exception as error:  # noqa: BLE001  (raised where the talk is waited for)
+            self._error, self._talk = error, None
+            self._wake()
+            return
+        self._write(answer)
         if talk.is_over:
             self._talk = None
             self._wake()
