@@ -8,7 +8,6 @@ recorded first and judged afterwards.
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -87,6 +86,8 @@ class Handshake(Observer):
         self._is_verified = False
         self._verifying_since: int | None = None
         self._asked = False
+        # Of a handshake that has finished.
+        self._protocol: str | None = None
         self._answer = bytearray()
 
     def start(self) -> bytes:
@@ -173,7 +174,7 @@ class Handshake(Observer):
     def can_be_refused_late(self) -> bool:
         """The peer may still have something to say of the handshake: in TLS 1.2 its Finished was
         its last word, in TLS 1.3 ours came last."""
-        return self._asked or self._tls.get_protocol_version_name() == "TLSv1.3"
+        return self._asked or self._protocol == "TLSv1.3"
 
     @property
     def asked_for_certificate(self) -> bool:
@@ -245,6 +246,7 @@ class Handshake(Observer):
             if self.progress is Progress.RUNNING:
                 self._tls.do_handshake()
                 self.progress = Progress.FINISHED
+                self._protocol = self._tls.get_protocol_version_name()
             self._take()
         except SSL.WantReadError:
             pass
@@ -279,13 +281,15 @@ class Handshake(Observer):
 
     def _flush(self) -> bytes:
         out = b""
-        with contextlib.suppress(SSL.Error):
-            while True:
+        try:
+            out = data = self._tls.bio_read(_CHUNK)
+            # Less than was asked for is all there was; asking on would only raise.
+            while len(data) == _CHUNK:
                 data = self._tls.bio_read(_CHUNK)
                 out += data
-                # Less than was asked for is all there was; asking on would only raise.
-                if len(data) < _CHUNK:
-                    break
+        except SSL.Error:
+            # There was nothing (more).
+            pass
         self.bytes_sent += len(out)
         return out
 
@@ -299,8 +303,10 @@ class Handshake(Observer):
 
     def _version(self) -> str | None:
         """The version the ServerHello chose: an old one even where we then refused it."""
+        if self._protocol is not None:
+            return self._protocol
         old = records.old_version(self._first_bytes)
-        if old is None and (self.is_finished or self.chain_ders):
+        if old is None and self.chain_ders:
             return self._tls.get_protocol_version_name()
         return old
 

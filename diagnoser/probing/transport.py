@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from diagnoser.model import Connection, Talk, TcpFlow
 
-# Beyond this nothing more is read until somebody asks.
+# A flight of a handshake is smaller; beyond the other nothing is read until somebody asks.
+_BUFFER = 16 * 1024
 _MOST_KEPT = 64 * 1024
 
 # struct linger: two int of POSIX, two u_short of Winsock. On, for no time: close() resets.
@@ -105,13 +106,14 @@ def _settle(opened: asyncio.Future[None]) -> None:
         opened.set_result(None)
 
 
-class SystemConnection(asyncio.Protocol):
-    """An open TCP connection. What nobody hears is kept until it is asked for, 300 KB at most."""
+class SystemConnection(asyncio.BufferedProtocol):
+    """An open TCP connection. What nobody hears is kept until it is asked for, 80 KB at most."""
 
     _transport: asyncio.Transport
 
     def __init__(self, pipe: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self._pipe, self._loop = pipe, loop
+        self._buffer = bytearray(_BUFFER)
         self._arrived = b""
         self._has_ended = False
         self._is_paused = False
@@ -130,9 +132,13 @@ class SystemConnection(asyncio.Protocol):
         """The transport reads from now on."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        """Some more has arrived; Windows' loop brings it as ``bytearray``."""
-        data = bytes(data)
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
+        """Where to put what arrives."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Some more has arrived."""
+        data = bytes(self._buffer[:nbytes])
         if self._talk is not None:
             self._hear(self._talk, data)
             return
