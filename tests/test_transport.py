@@ -319,7 +319,7 @@ def test_a_flood_that_nobody_asks_for_is_not_kept() -> None:
                 connection.abort()
 
     kept, got = asyncio.run(main())
-    assert 64 * 1024 < kept <= 80 * 1024
+    assert 64 * 1024 < kept <= (320 if sys.platform == "win32" else 80) * 1024
     assert set(got) == {ord("x")}
 
 
