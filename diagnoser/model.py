@@ -6,6 +6,7 @@ complete when it is made: ``None`` means "not known from this vantage", never "n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -827,5 +828,6 @@ class Network(Protocol):
         """All addresses of ``host`` in the system's order; raises ``NameNotFound`` or
         ``NameLookupFailed``."""
 
-    async def connect(self, address: Address) -> Connection:
-        """An open connection; raises ``OSError`` with the errno of the refusal."""
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+        """An open connection; raises ``OSError`` with the errno of the refusal, and after
+        ``seconds`` a ``TimeoutError`` without one."""

@@ -121,10 +121,11 @@ class ScriptedNetwork:
             raise found
         return tuple(Address(a, port) for a in found)
 
-    async def connect(self, address: Address) -> Connection:
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
         peer = self._peers.get(str(address), self._peers.get(address.host))
         if peer is None:
-            await asyncio.sleep(3600)
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+                await asyncio.sleep(3600)
         if isinstance(peer, OSError):
             raise peer
         assert peer is not None

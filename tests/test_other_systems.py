@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import math
 import os
 import socket
 import subprocess
@@ -74,9 +75,10 @@ def test_a_connection_that_is_gone_leaves_the_loop_nothing_to_shut_down() -> Non
 class _SlowToRefuse(ScriptedNetwork):
     """Windows asks a port that refuses again and again before it says so."""
 
-    async def connect(self, address: Address) -> Connection:
-        await asyncio.sleep(0.3)
-        return await super().connect(address)
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+        async with asyncio.timeout(seconds):
+            await asyncio.sleep(0.3)
+        return await super().connect(address, seconds)
 
 
 def test_a_refusal_that_takes_longer_than_the_time_limit_is_waited_for(

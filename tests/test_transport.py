@@ -405,6 +405,25 @@ def test_a_closed_port_raises_its_errno() -> None:
     assert caught.value.errno == errno.ECONNREFUSED
 
 
+def test_an_address_that_stays_silent_ends_with_the_time_limit() -> None:
+    """A full backlog answers no further SYN (listen(2))."""
+    with contextlib.ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        address = Address("127.0.0.1", server.getsockname()[1])
+        for _ in range(4):
+            filler = opened.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex((address.host, address.port))
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError) as caught:
+            asyncio.run(SystemNetwork().connect(address, 0.3))
+    assert 0.2 < time.monotonic() - begun < 5
+    assert caught.value.errno is None
+    assert condition_of(caught.value) is Condition.CONNECTION_TIMED_OUT
+
+
 @pytest.mark.parametrize(
     ("number", "condition"),
     [

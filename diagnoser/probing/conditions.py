@@ -57,6 +57,8 @@ _BY_ERRNO = _CONDITIONS | {n: condition for n, condition in _WINDOWS.items() if 
 _NO_PORT = (99, 49, 10049)
 _KINDS = (
     (ConnectionRefusedError, Condition.CONNECTION_REFUSED),
+    # The system's, or without a number that of our own limit.
+    (TimeoutError, Condition.CONNECTION_TIMED_OUT),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), Condition.CONNECTION_RESET),
 )
 

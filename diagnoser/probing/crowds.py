@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from diagnoser.model import Address, Condition, Control, ControlResult, ProbeResult, Stage
-from diagnoser.probing import patience
-from diagnoser.probing.conditions import condition_of
+from diagnoser.probing import patience, stages
 
 if TYPE_CHECKING:
     from diagnoser.model import Endpoint, Network
@@ -85,10 +84,5 @@ async def _reopen(
 
 async def _attempt(network: Network, result: ProbeResult, seconds: float) -> Condition:
     used = [a for a in result.addresses if a.condition is Condition.MET] or result.addresses
-    try:
-        async with asyncio.timeout(max(seconds, patience.LEAST)) as limit:
-            connection = await network.connect(Address(used[0].address, used[0].port))
-    except OSError as error:
-        return Condition.CONNECTION_TIMED_OUT if limit.expired() else condition_of(error)
-    connection.abort()
-    return Condition.MET
+    address = Address(used[0].address, used[0].port)
+    return await stages.knock(network, address, max(seconds, patience.LEAST))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from diagnoser.model import Address, Condition, Control, ControlResult
 from diagnoser.probing import stages
-from diagnoser.probing.conditions import condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ async def ask_direct(network: Network, endpoint: Endpoint, seconds: float) -> Co
     condition = result.condition
     if found:
         left = max(0.0, seconds - (monotonic() - begun))
-        tried = await asyncio.gather(*(_attempt(network, a, left) for a in found[:_FEW]))
+        tried = await asyncio.gather(*(stages.knock(network, a, left) for a in found[:_FEW]))
         condition = next((c for c in _TELLING if c in tried), tried[0])
     return ControlResult(Control.DIRECT, str(endpoint), condition)
 
@@ -44,17 +43,7 @@ async def ask_direct(network: Network, endpoint: Endpoint, seconds: float) -> Co
 async def _ask(
     network: Network, addresses: Sequence[Address], port: int, seconds: float
 ) -> ControlResult:
-    asked = [_attempt(network, Address(a.host, port), seconds) for a in addresses]
+    asked = [stages.knock(network, Address(a.host, port), seconds) for a in addresses]
     ended = await asyncio.gather(*asked)
     condition = next((c for c in _TELLING if c in ended), ended[0])
     return ControlResult(Control.OTHER_PORT, str(port), condition)
-
-
-async def _attempt(network: Network, address: Address, seconds: float) -> Condition:
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            connection = await network.connect(address)
-    except OSError as error:
-        return Condition.CONNECTION_TIMED_OUT if limit.expired() else condition_of(error)
-    connection.abort()
-    return Condition.MET

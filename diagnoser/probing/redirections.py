@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,9 @@ class RedirectedNetwork:
             port = port if fitting.to_port is None else fitting.to_port
         return await self._network.resolve(host, port)
 
-    async def connect(self, address: Address) -> Connection:
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
         """As the network underneath."""
-        return await self._network.connect(address)
+        return await self._network.connect(address, seconds)
 
 
 _REDIRECTION = pattern(

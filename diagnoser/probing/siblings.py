@@ -7,6 +7,7 @@ one and now that. So where the first address answers well the others are visited
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -82,6 +83,6 @@ class _OneAddress:
         """The one address."""
         return (self.address,)
 
-    async def connect(self, address: Address) -> Connection:
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
         """As the network underneath."""
-        return await self.network.connect(address)
+        return await self.network.connect(address, seconds)

@@ -144,15 +144,22 @@ async def _attempt(
     begun = monotonic()
     host, port = address.host, address.port
     try:
-        async with asyncio.timeout(seconds) as limit:
-            connection = await network.connect(address)
+        connection = await network.connect(address, seconds)
     except OSError as error:
         spent = monotonic() - begun
-        if limit.expired():
-            return AddressResult(host, port, Condition.CONNECTION_TIMED_OUT, spent), None
         return AddressResult(host, port, condition_at(error, host), spent, number_of(error)), None
     spent = monotonic() - begun
     return AddressResult(host, port, Condition.MET, spent), Opened(connection, address, spent)
+
+
+async def knock(network: Network, address: Address, seconds: float) -> Condition:
+    """Whether an address opens; nothing is sent."""
+    try:
+        connection = await network.connect(address, seconds)
+    except OSError as error:
+        return condition_of(error)
+    connection.abort()
+    return Condition.MET
 
 
 def _connect_result(

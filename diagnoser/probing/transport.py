@@ -57,14 +57,15 @@ class SystemNetwork:
         """The addresses of ``host`` in this machine's hosts file; ``None`` for a literal."""
         return None if _literal(host) is not None else hosts_entries(hosts_path(), host)
 
-    async def connect(self, address: Address) -> Connection:
-        """Open a TCP connection to a numeric address; ``OSError`` as the system gave it."""
+    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+        """Open a TCP connection to a numeric address; ``OSError`` as the system gave it, or
+        ``TimeoutError`` without a number after ``seconds``."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         loop = asyncio.get_running_loop()
         pipe = socket.socket(family, socket.SOCK_STREAM)
         try:
             pipe.setblocking(False)
-            await _open(pipe, _system_form(address), loop)
+            await _open(pipe, _system_form(address), seconds)
             connection = SystemConnection(pipe, loop)
             await loop.create_connection(lambda: connection, sock=pipe)
         except BaseException:
@@ -74,41 +75,45 @@ class SystemNetwork:
 
 
 async def _open(
-    pipe: socket.socket,
-    place: tuple[str, int] | tuple[str, int, int, int],
-    loop: asyncio.AbstractEventLoop,
+    pipe: socket.socket, place: tuple[str, int] | tuple[str, int, int, int], seconds: float
 ) -> None:
     """Connect, without the loop's own way where it has one that is shorter.
 
     ``sock_connect`` looks at the address again and wakes three times: a twentieth of a handshake's
     time (measured). Windows' loop has nothing else.
     """
+    loop = asyncio.get_running_loop()
     if sys.platform == "win32":
-        await loop.sock_connect(pipe, place)
+        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            await loop.sock_connect(pipe, place)
         return
     number = pipe.connect_ex(place)
     if number == errno.EINPROGRESS:
-        opened = loop.create_future()
         # By its number: of a socket that it does not know yet, the selector would print the name.
         descriptor = pipe.fileno()
-        loop.add_writer(descriptor, _settle, opened)
+        opened: asyncio.Future[bool] = loop.create_future()
+        loop.add_writer(descriptor, _settle, opened, True)
+        alarm = None if math.isinf(seconds) else loop.call_later(seconds, _settle, opened, False)
         try:
-            await opened
+            if not await opened:
+                raise TimeoutError
         finally:
             loop.remove_writer(descriptor)
+            if alarm is not None:
+                alarm.cancel()
         number = pipe.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if number:
         raise OSError(number, os.strerror(number))
 
 
-def _settle(opened: asyncio.Future[None]) -> None:
+def _settle(opened: asyncio.Future[bool], is_open: bool) -> None:
     if not opened.done():
-        opened.set_result(None)
+        opened.set_result(is_open)
 
 
 class SystemConnection(asyncio.BufferedProtocol):
-    """An open TCP connection. What nobody hears is kept until it is asked for: 80 KB at most, 320 on
-    Windows, whose loop reads ahead."""
+    """An open TCP connection. What nobody hears is kept until it is asked for: 80 KB at most, and
+    320 on Windows, whose loop reads ahead."""
 
     _transport: asyncio.Transport
 
