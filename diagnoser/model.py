@@ -824,9 +824,9 @@ class Resolver(Protocol):
 class Network(Protocol):
     """The way out: one implementation owns sockets, tests bring their own."""
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
-        """All addresses of ``host`` in the system's order; raises ``NameNotFound`` or
-        ``NameLookupFailed``."""
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+        """All addresses of ``host`` in the system's order; raises ``NameNotFound``,
+        ``NameLookupFailed``, and after ``seconds`` a ``TimeoutError`` without a number."""
 
     async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
         """An open connection; raises ``OSError`` with the errno of the refusal, and after

@@ -112,10 +112,11 @@ class ScriptedNetwork:
         self._peers = peers
         self.connections: list[MemoryConnection] = []
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
         found = self._names.get(host, NameNotFound(-2, "not in the script"))
         if found is None:
-            await asyncio.sleep(3600)
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+                await asyncio.sleep(3600)
             return ()
         if isinstance(found, OSError):
             raise found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -47,11 +48,11 @@ class NamedNetwork(ScriptedNetwork):
         del host, port
         return ()
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
         self.asked = [*getattr(self, "asked", []), host]
         if host.endswith(".invalid"):
             host = "*.invalid"
-        return await super().resolve(host, port)
+        return await super().resolve(host, port, seconds)
 
 
 def visit(

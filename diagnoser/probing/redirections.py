@@ -45,13 +45,13 @@ class RedirectedNetwork:
         below = self._network
         return below.hosts_file(host, port) if isinstance(below, Resolver) else None
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
         """As the network underneath, asked for the first redirection's target that fits."""
         fitting = next((r for r in self._redirections if r.fits(host, port)), None)
         if fitting is not None:
             host = host if fitting.to_host is None else fitting.to_host
             port = port if fitting.to_port is None else fitting.to_port
-        return await self._network.resolve(host, port)
+        return await self._network.resolve(host, port, seconds)
 
     async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
         """As the network underneath."""

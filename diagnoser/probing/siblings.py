@@ -79,8 +79,9 @@ class _OneAddress:
     network: Network
     address: Address
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:  # noqa: ARG002
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
         """The one address."""
+        del host, port, seconds
         return (self.address,)
 
     async def connect(self, address: Address, seconds: float = math.inf) -> Connection:

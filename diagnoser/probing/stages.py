@@ -66,15 +66,14 @@ async def resolve(
     """Ask for the addresses of ``host``; EAI codes and the time taken are kept."""
     begun = monotonic()
     try:
-        async with asyncio.timeout(seconds) as limit:
-            found = await network.resolve(host, port)
+        found = await network.resolve(host, port, seconds)
     except NameNotFound as error:
         condition, number, detail = Condition.NAME_NOT_FOUND, error.errno, f"{host} has no address"
     except NameLookupFailed as error:
         condition, number = Condition.NAME_LOOKUP_FAILED, error.errno
         detail = f"the resolver gave no answer about {host}"
     except TimeoutError as error:
-        condition, number = Condition.NAME_LOOKUP_FAILED, None if limit.expired() else error.errno
+        condition, number = Condition.NAME_LOOKUP_FAILED, error.errno
         detail = f"the resolver gave no answer about {host} within {seconds:.1f} s"
     except OSError as error:
         condition, number, detail = Condition.UNCLASSIFIED, number_of(error), type(error).__name__

@@ -41,16 +41,18 @@ _NOT_FOUND = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5), 11
 class SystemNetwork:
     """This machine's resolver and TCP."""
 
-    async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
+    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
         """All addresses in the resolver's order, both families, at most 16.
 
         Raises ``NameNotFound`` (the name does not exist, has no address, or is no name) or
-        ``NameLookupFailed``; ``errno`` is the resolver's EAI code.
+        ``NameLookupFailed``; ``errno`` is the resolver's EAI code. After ``seconds`` without an
+        answer it is a ``TimeoutError`` without a number.
         """
         literal = _literal(host)
         if literal is not None:
             return (Address(literal, port),)
-        found = await _in_daemon_thread(lambda: _look_up(host, port))
+        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            found = await _in_daemon_thread(lambda: _look_up(host, port))
         return found[:MOST_ADDRESSES]
 
     def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:  # noqa: ARG002
