@@ -12,18 +12,16 @@ import platform
 import socket
 import struct
 import sys
-import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from diagnoser.errors import NameLookupFailed, NameNotFound
 from diagnoser.model import Address
 from diagnoser.probing import flows
+from diagnoser.probing.daemons import in_daemon_thread
 from diagnoser.probing.hosts_files import MOST_ADDRESSES, hosts_entries, hosts_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from diagnoser.model import Connection, Talk, TcpFlow
 
 # A flight of a handshake is smaller; beyond the other nothing is read until somebody asks.
@@ -52,7 +50,7 @@ class SystemNetwork:
         if literal is not None:
             return (Address(literal, port),)
         async with asyncio.timeout(None if math.isinf(seconds) else seconds):
-            found = await _in_daemon_thread(lambda: _look_up(host, port))
+            found = await in_daemon_thread(lambda: _look_up(host, port))
         return found[:MOST_ADDRESSES]
 
     def hosts_file(self, host: str, port: int) -> tuple[str, ...] | None:  # noqa: ARG002
@@ -328,36 +326,3 @@ def _with_zone(place: tuple[Any, ...]) -> str:
     """The address; Windows gives the zone of a link-local one as a number beside it only."""
     host = str(place[0])
     return f"{host}%{place[3]}" if len(place) == 4 and place[3] and "%" not in host else host
-
-
-async def _in_daemon_thread(
-    work: Callable[[], tuple[Address, ...]],
-) -> tuple[Address, ...]:
-    """Run blocking ``work`` where it can delay neither the event loop nor the end of the process.
-
-    The loop's own executor joins its threads at exit: a silent resolver would hold the process.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[Address, ...]] = loop.create_future()
-
-    def settle(found: tuple[Address, ...], error: OSError | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(found)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        found: tuple[Address, ...] = ()
-        fault: OSError | None = None
-        try:
-            found = work()
-        except OSError as error:
-            fault = error
-        # The loop may be closed by now: nobody waits for the answer any more.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, found, fault)
-
-    threading.Thread(target=run, name="resolver", daemon=True).start()
-    return await done
