@@ -382,6 +382,9 @@ def test_progress_writes_no_escape_sequences(monkeypatch: pytest.MonkeyPatch) ->
         shown.advance(1_000_000)
         shown.tell(1)
     written = console.getvalue()
+    # How many errors there are is known of what is done.
+    assert "\r[##########          ] 1 MB of 2 MB, 0/2 files\r" in written
+    assert "1/2 files, 1 errors\r" in written
     assert "\x1b" not in written
     assert written.endswith("\r")
     *_, cleared, rest = written.split("\r")

@@ -53,9 +53,11 @@ class Progress:
         self._shown = True
         share = min(self._bytes / self._total, 1.0)
         bar = "#" * int(20 * share)
+        # Errors are known of files that are done: "0 errors" in the middle of one says too much.
+        errors = f", {self._errors} errors" if self._done else ""
         line = (
             f"[{bar:<20}] {_size(self._bytes)} of {_size(self._total)}"
-            f", {self._done}/{self._files} files, {self._errors} errors"
+            f", {self._done}/{self._files} files{errors}"
         )
         # Blanks, no escape sequences: consoles of Windows Server 2016 and before print those.
         sys.stderr.write(f"\r{line:<{self._width}}")
