@@ -230,6 +230,23 @@ def test_an_endpoint_without_a_name_is_not_asked_about_names(endpoint: Make, tru
     assert not asked & {Control.NO_NAME, Control.SPLIT_NAME}
 
 
+def test_what_is_said_to_half_a_hello_is_heard_although_the_other_half_is_reset(
+    endpoint: Make, trust: Trust
+) -> None:
+    async def peer(stream: Stream) -> None:
+        data = await stream.read()
+        if len(data) < 5 + int.from_bytes(data[3:5], "big"):
+            await stream.write(b"\x15\x03\x03\x00\x02\x02\x32")
+            await asyncio.sleep(0.01)
+        stream.reset()
+
+    result = visit(endpoint(), against(peer), trust, 1.0)
+    assert result.stage(Stage.HANDSHAKE).condition is Condition.CONNECTION_RESET
+    split = result.control(Control.SPLIT_NAME)
+    assert split is not None
+    assert (split.condition, split.detail[:16]) == (Condition.FATAL_ALERT, "decode_error(50)")
+
+
 def test_an_alert_or_a_plain_answer_is_conclusive(endpoint: Make, trust: Trust) -> None:
     for peer in (peers.says(b"\x15\x03\x03\0\2\2\x46"), peers.says(b"HTTP/1.1 403 x\r\n\r\n")):
         result = visit(endpoint(), against(peer), trust, 2)

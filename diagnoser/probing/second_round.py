@@ -9,6 +9,7 @@ same picture once in a while.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from diagnoser.model import Condition, Connection, Control, ControlResult
@@ -219,7 +220,9 @@ class _Split:
 
     async def carry(self, talk: Talk) -> bool:
         """As the connection underneath, what is said first in two parts."""
-        await self.send(talk.begin())
+        # The connection keeps the error, and raises it when all that came before it was heard.
+        with contextlib.suppress(OSError):
+            await self.send(talk.begin())
         return await self._connection.carry(_Begun(talk))
 
     def abort(self) -> None:

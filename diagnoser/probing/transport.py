@@ -230,7 +230,8 @@ class SystemConnection(asyncio.BufferedProtocol):
 
     def _write(self, data: bytes) -> None:
         """Past the transport, as far as the system takes it: a transport that meets an error here
-        closes, and what the peer said before it left would never be read. The error is kept."""
+        closes, and what the peer said before it left would never be read. The error is kept. (What
+        the system does not take at once, far more than any hello, is the transport's to send.)"""
         if not data or self._error is not None:
             return
         sent = 0
