@@ -6,7 +6,6 @@ complete when it is made: ``None`` means "not known from this vantage", never "n
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -824,10 +823,12 @@ class Resolver(Protocol):
 class Network(Protocol):
     """The way out: one implementation owns sockets, tests bring their own."""
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         """All addresses of ``host`` in the system's order; raises ``NameNotFound``,
         ``NameLookupFailed``, and after ``seconds`` a ``TimeoutError`` without a number."""
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         """An open connection; raises ``OSError`` with the errno of the refusal, and after
         ``seconds`` a ``TimeoutError`` without one."""

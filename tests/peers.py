@@ -112,20 +112,22 @@ class ScriptedNetwork:
         self._peers = peers
         self.connections: list[MemoryConnection] = []
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         found = self._names.get(host, NameNotFound(-2, "not in the script"))
         if found is None:
-            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            async with asyncio.timeout(seconds):
                 await asyncio.sleep(3600)
             return ()
         if isinstance(found, OSError):
             raise found
         return tuple(Address(a, port) for a in found)
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         peer = self._peers.get(str(address), self._peers.get(address.host))
         if peer is None:
-            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            async with asyncio.timeout(seconds):
                 await asyncio.sleep(3600)
         if isinstance(peer, OSError):
             raise peer

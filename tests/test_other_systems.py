@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import math
 import os
 import socket
 import subprocess
@@ -75,7 +74,7 @@ def test_a_connection_that_is_gone_leaves_the_loop_nothing_to_shut_down() -> Non
 class _SlowToRefuse(ScriptedNetwork):
     """Windows asks a port that refuses again and again before it says so."""
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         async with asyncio.timeout(seconds):
             await asyncio.sleep(0.3)
         return await super().connect(address, seconds)

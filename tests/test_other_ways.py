@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -48,7 +47,9 @@ class NamedNetwork(ScriptedNetwork):
         del host, port
         return ()
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         self.asked = [*getattr(self, "asked", []), host]
         if host.endswith(".invalid"):
             host = "*.invalid"

@@ -16,9 +16,11 @@ import pytest
 from OpenSSL import SSL
 from peers import Peer, ScriptedNetwork, Stream, on_loopback, says, server_context, speaks_tls
 
+from diagnoser.diagnosis import judge
 from diagnoser.errors import NameLookupFailed, NameNotFound, UsageError
 from diagnoser.model import (
     Aftermath,
+    Case,
     Condition,
     Control,
     Direction,
@@ -29,6 +31,7 @@ from diagnoser.model import (
     Proxy,
     Role,
     Stage,
+    Standing,
     Transport,
     TrustStore,
 )
@@ -656,6 +659,46 @@ def test_a_late_alert_is_read_before_anything_is_written(endpoint: Make, trust: 
     assert {ending(r, Stage.HANDSHAKE) for r in results} == {
         (Condition.CLIENT_CERTIFICATE_REFUSED, 116)
     }
+
+
+class _ByteByByte:
+    """A stream whose words go out one byte at a time, each in a segment of its own."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.read, self.reset = stream.read, stream.reset
+
+    async def write(self, data: bytes) -> None:
+        for number in data:
+            await self._stream.write(bytes([number]))
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+def test_a_genuine_server_that_answers_byte_by_byte_is_healthy(
+    endpoint: Make, trust: Trust, version: int
+) -> None:
+    """On real sockets: a narrow or shaped line is no inspection and no cut."""
+    serve = speaks_tls(server_context(pki.management(), version=version))
+
+    async def main() -> ProbeResult:
+        async with on_loopback(lambda stream: serve(_ByteByByte(stream))) as port:
+            network = RedirectedNetwork(
+                SystemNetwork(), [Redirection(None, None, "127.0.0.1", port)]
+            )
+            return await probe(
+                endpoint(), network=network, trust=trust, now=lambda: pki.NOW, looks_ahead=True
+            )
+
+    result = asyncio.run(main())
+    assert [s.condition for s in result.stages] == [Condition.MET] * 5
+    assert result.tls is not None
+    assert len(result.tls.received_chain) == 2
+    late = Aftermath.TICKET if version == SSL.TLS1_3_VERSION else None
+    assert result.tls.aftermath is late
+    cause = judge(Case(None, (result.endpoint,), (result,))).cause
+    assert cause is not None
+    assert (cause.rule, cause.finding.standing) == ("endpoint-healthy", Standing.APPLIES)
 
 
 def test_each_key_is_visited_once_and_results_keep_their_order(

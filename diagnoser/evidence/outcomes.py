@@ -109,7 +109,7 @@ def opinions(trust: Trust, ders: tuple[bytes, ...], at: datetime) -> tuple[Verif
     """The verdicts of the stores that are the same everywhere."""
     stores = [s for s in (TrustStore.MOZILLA, TrustStore.ROLE) if s in trust.stores]
     try:
-        return tuple(trust.verify(ders, store, at) for store in stores)
+        return trust.opinions(ders, at, stores)
     except ValueError:
         return ()
 

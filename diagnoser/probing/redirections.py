@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,9 @@ class RedirectedNetwork:
         below = self._network
         return below.hosts_file(host, port) if isinstance(below, Resolver) else None
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         """As the network underneath, asked for the first redirection's target that fits."""
         fitting = next((r for r in self._redirections if r.fits(host, port)), None)
         if fitting is not None:
@@ -53,7 +54,7 @@ class RedirectedNetwork:
             port = port if fitting.to_port is None else fitting.to_port
         return await self._network.resolve(host, port, seconds)
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         """As the network underneath."""
         return await self._network.connect(address, seconds)
 

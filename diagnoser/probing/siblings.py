@@ -7,7 +7,6 @@ one and now that. So where the first address answers well the others are visited
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -79,11 +78,13 @@ class _OneAddress:
     network: Network
     address: Address
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         """The one address."""
         del host, port, seconds
         return (self.address,)
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         """As the network underneath."""
         return await self.network.connect(address, seconds)

@@ -39,7 +39,9 @@ _NOT_FOUND = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5), 11
 class SystemNetwork:
     """This machine's resolver and TCP."""
 
-    async def resolve(self, host: str, port: int, seconds: float = math.inf) -> tuple[Address, ...]:
+    async def resolve(
+        self, host: str, port: int, seconds: float | None = None
+    ) -> tuple[Address, ...]:
         """All addresses in the resolver's order, both families, at most 16.
 
         Raises ``NameNotFound`` (the name does not exist, has no address, or is no name) or
@@ -49,7 +51,7 @@ class SystemNetwork:
         literal = _literal(host)
         if literal is not None:
             return (Address(literal, port),)
-        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+        async with asyncio.timeout(seconds):
             found = await in_daemon_thread(lambda: _look_up(host, port))
         return found[:MOST_ADDRESSES]
 
@@ -57,7 +59,7 @@ class SystemNetwork:
         """The addresses of ``host`` in this machine's hosts file; ``None`` for a literal."""
         return None if _literal(host) is not None else hosts_entries(hosts_path(), host)
 
-    async def connect(self, address: Address, seconds: float = math.inf) -> Connection:
+    async def connect(self, address: Address, seconds: float | None = None) -> Connection:
         """Open a TCP connection to a numeric address; ``OSError`` as the system gave it, or
         ``TimeoutError`` without a number after ``seconds``."""
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -75,7 +77,7 @@ class SystemNetwork:
 
 
 async def _open(
-    pipe: socket.socket, place: tuple[str, int] | tuple[str, int, int, int], seconds: float
+    pipe: socket.socket, place: tuple[str, int] | tuple[str, int, int, int], seconds: float | None
 ) -> None:
     """Connect, without the loop's own way where it has one that is shorter.
 
@@ -84,7 +86,7 @@ async def _open(
     """
     loop = asyncio.get_running_loop()
     if sys.platform == "win32":
-        async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+        async with asyncio.timeout(seconds):
             await loop.sock_connect(pipe, place)
         return
     number = pipe.connect_ex(place)
@@ -93,7 +95,7 @@ async def _open(
         descriptor = pipe.fileno()
         opened: asyncio.Future[bool] = loop.create_future()
         loop.add_writer(descriptor, _settle, opened, True)
-        alarm = None if math.isinf(seconds) else loop.call_later(seconds, _settle, opened, False)
+        alarm = None if seconds is None else loop.call_later(seconds, _settle, opened, False)
         try:
             if not await opened:
                 raise TimeoutError
@@ -138,8 +140,9 @@ class SystemConnection(asyncio.BufferedProtocol):
         """The transport reads from now on."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
-        """Where to put what arrives."""
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where to put what arrives; how much that will be, the loop does not know."""
+        del sizehint
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:

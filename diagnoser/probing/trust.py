@@ -57,7 +57,9 @@ class Trust:
         }
         self._fetches_roots = fetches_roots
         self._made: dict[TrustStore, tuple[int, crypto.X509Store]] = {}
-        self._opinions: dict[tuple[int, tuple[bytes, ...]], tuple[VerifyResult, ...]] = {}
+        self._opinions: dict[
+            tuple[tuple[TrustStore, ...], int, tuple[bytes, ...]], tuple[VerifyResult, ...]
+        ] = {}
 
     @classmethod
     def load(cls, ca_file: Path | None) -> Trust:
@@ -80,8 +82,11 @@ class Trust:
         """The certificates of one store; empty if there is no such store."""
         return self._anchors.get(store, ())
 
-    def opinions(self, chain_ders: Sequence[bytes], at: datetime) -> tuple[VerifyResult, ...]:
-        """What every store says, as :meth:`verify`; a store that cannot know says nothing.
+    def opinions(
+        self, chain_ders: Sequence[bytes], at: datetime, stores: Sequence[TrustStore] | None = None
+    ) -> tuple[VerifyResult, ...]:
+        """What every store says, or each of ``stores``, as :meth:`verify`; a store that cannot know
+        says nothing.
 
         Windows comes with few roots and fetches the others of Microsoft's programme when its own
         libraries ask for them (golang/go issue 18609): a public root that is missing from its store
@@ -89,16 +94,19 @@ class Trust:
         """
         # Endpoints of one data centre share a wildcard certificate: the same chain, asked again
         # within one second, has the same answer.
-        key = (int(at.timestamp()), tuple(chain_ders))
+        asked = self.stores if stores is None else tuple(stores)
+        key = (asked, int(at.timestamp()), tuple(chain_ders))
         known = self._opinions.get(key)
         if known is None:
             if len(self._opinions) >= _MOST_ANSWERS:
                 self._opinions.clear()
-            known = self._opinions[key] = self._ask(chain_ders, at)
+            known = self._opinions[key] = self._ask(asked, chain_ders, at)
         return known
 
-    def _ask(self, chain_ders: Sequence[bytes], at: datetime) -> tuple[VerifyResult, ...]:
-        found = tuple(self.verify(chain_ders, store, at) for store in self.stores)
+    def _ask(
+        self, stores: tuple[TrustStore, ...], chain_ders: Sequence[bytes], at: datetime
+    ) -> tuple[VerifyResult, ...]:
+        found = tuple(self.verify(chain_ders, store, at) for store in stores)
         public = any(o.trust_store is TrustStore.MOZILLA and o.code == 0 for o in found)
         if not (self._fetches_roots and public):
             return found
